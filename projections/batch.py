@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final, Generic, NamedTuple, Protocol
 
+from temple_ledger.domain.event import Event
 from temple_ledger.domain.position import NO_POSITIONS, Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.difference import EMPTY, Changes, MemberDifference, member_difference
@@ -97,7 +98,7 @@ def known_events(fold: Fold[State], grouped: ByMember, left_out: "Exceptions") -
     for user_id, events in grouped.items():
         if user_id in parked:
             continue
-        if not positions and grouped.met[user_id] <= names:
+        if not positions and grouped.names[user_id] <= names:
             found[user_id] = events
             continue
         its = [each for each in events if (each[2], each[4]) in names]
@@ -151,8 +152,10 @@ def fold_batch(
     watch: FoldWatch = NOBODY_WATCHES,
     log: SealedLog = UNSEALED,
     follower: Follower | None = None,
+    decoded: dict[Position, Event] | None = None,
 ) -> MemberBatch[State]:
-    """`known` has each member of the batch; None there means: fold the whole history.
+    """`known` has each member of the batch; None there means: fold the whole history. *decoded* are events that another
+    projection of ours has decoded, or will find decoded.
 
     Rows are never made from a *log* that was changed: then the member is parked. A *follower* is given the change of
     each event that it wants; it costs nothing where there is none.
@@ -171,7 +174,7 @@ def fold_batch(
         done, stepped = (
             extend_stepping(fold, before.state, before.frontier, before.rows, events, wanted)
             if wanted
-            else (fold.extend(before.state, before.frontier, events), ())
+            else (fold.extend(before.state, before.frontier, events, decoded), ())
         )
         if done is None:
             from_the_log.append(user_id)

@@ -1,9 +1,11 @@
 """Counting: what a tally adds for events, some at a time."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from sys import intern
+from typing import NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UndecodableEvent
@@ -30,6 +32,13 @@ class TallyBatch:
         self.counted += other.counted
 
 
+class Counted(NamedTuple):
+    """What one counting hands over to another."""
+
+    briefs: Mapping[Brief, int]
+    others: TallyBatch
+
+
 def count_batch(
     tally: Tally,
     events: Iterable[Recorded],
@@ -54,8 +63,6 @@ class Counting:
         self._watch = watch
         self._batch = TallyBatch()
         self._briefs: Counter[Brief] = Counter()
-        self._keys: list[Key] = []
-        """Of the briefs, in their order."""
 
     def count(self, events: Sequence[Recorded]) -> Sequence[Failure]:
         """The failures among these."""
@@ -65,9 +72,20 @@ class Counting:
             self._count_each(events)
         return failures[before:]
 
+    def add(self, counted: Counted) -> None:
+        """What was counted elsewhere."""
+        self._briefs.update(counted.briefs)
+        self._batch.add(counted.others)
+
+    def counted(self) -> Counted:
+        """What was counted here, for another one of the same tally."""
+        return Counted(self._briefs, self._batch)
+
     def total(self) -> TallyBatch:
-        """Of all that were counted."""
-        total = TallyBatch(dict(zip(self._keys, self._briefs.values(), strict=True)), [], self._briefs.total())
+        """Of all that were counted; those that were counted together in the order of their keys."""
+        tally, total = self._tally, TallyBatch(counted=self._briefs.total())
+        if isinstance(tally, BuiltInTally):
+            total.increments = {tally.key_of(brief): number for brief, number in sorted(self._briefs.items())}
         total.add(self._batch)
         return total
 
@@ -87,7 +105,9 @@ class Counting:
             for brief in new:
                 del briefs[brief]
             return False
-        self._keys += keys
+        for brief in new:
+            # each event came with texts of its own, and they are a few hundred different ones
+            briefs[tuple([intern(each) if type(each) is str else each for each in brief])] = briefs.pop(brief)
         return True
 
     def _count_each(self, events: Iterable[Recorded]) -> None:

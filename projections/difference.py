@@ -45,6 +45,11 @@ class Changes:
         """Whose rows are written or deleted."""
         return {row[0] for each in self._all for rows in each.values() for row in rows}
 
+    def of(self, table: Table) -> tuple[Sequence[Row], Sequence[Row], Sequence[Row]]:
+        """New rows, changed ones, keys to delete."""
+        new, changed, gone = (each.get(table.name, ()) for each in self._all)
+        return new, changed, gone
+
     def count(self) -> int:
         return sum(len(rows) for each in self._all for rows in each.values())
 

@@ -128,7 +128,9 @@ class Fold(Generic[State]):
             raise _unfoldable(recorded, error) from error
         return after
 
-    def in_order(self, state: State | None, events: Iterable[Recorded]) -> State | None:
+    def in_order(
+        self, state: State | None, events: Iterable[Recorded], decoded: dict[Position, Event] | None = None
+    ) -> State | None:
         """Known events that are ordered by (timestamp, position) and none of them late. Raises Unfoldable.
 
         What `apply` does, for many: a million times over, entering a function and a guard each time is felt.
@@ -136,6 +138,17 @@ class Fold(Generic[State]):
         steps, initial = self._steps, self.projection.initial
         recorded: Recorded | None = None
         try:
+            if decoded is not None and self.projection.reads_fields_alone:
+                found = decoded.get
+                for recorded in events:
+                    decode, step = steps[recorded[2], recorded[4]]
+                    event = found(recorded[0])
+                    if event is None:
+                        decoded[recorded[0]] = event = decode(recorded)
+                    state = step(initial() if state is None else state, event)
+                    if state is None:
+                        raise _returned_none(step)
+                return state
             for recorded in events:
                 decode, step = steps[recorded[2], recorded[4]]
                 state = step(initial() if state is None else state, decode(recorded))
@@ -159,7 +172,11 @@ class Fold(Generic[State]):
             return self._by_position(events, failure)
 
     def extend(
-        self, state: State | None, frontier: Frontier | None, events: Sequence[Recorded]
+        self,
+        state: State | None,
+        frontier: Frontier | None,
+        events: Sequence[Recorded],
+        decoded: dict[Position, Event] | None = None,
     ) -> Folded[State] | None:
         """The member after further known events; None when that takes the member's whole history.
 
@@ -170,7 +187,7 @@ class Fold(Generic[State]):
         if ordered is None or (frontier is not None and _place(ordered[0]) <= frontier):
             return None
         try:
-            state = self.in_order(state, ordered)
+            state = self.in_order(state, ordered, decoded)
             return Folded(state, _place(ordered[-1]), self.projection.rows(state))
         except (Exception, SystemExit):  # noqa: BLE001 - an author's code: whatever it raises is decided by position
             return None

@@ -44,9 +44,12 @@ class WidePace:
     batches_between: int = 20
     _batches_left: int = 0
 
-    def is_worth_it(self, behind: int, before: BatchPace) -> bool:
-        """For so many events, where there was a batch *before*: its rate says how wide the first one may be."""
+    def is_worth_it(self, behind: int, before: BatchPace, *, from_nothing: bool = False) -> bool:
+        """For so many events, where there was a batch *before*: its rate says how wide the first one may be. One into
+        empty tables has no such width, and needs none."""
         rate = before.seconds_an_event
+        if from_nothing and self.limit == 0:
+            self.limit = self.least
         if self.limit == 0 and rate is not None:
             self.limit = max(self.least, min(self.first, int(self.most_seconds / max(rate, 1e-6))))
         return behind > self.far and self.limit > 0 and self._batches_left == 0

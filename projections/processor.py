@@ -8,7 +8,8 @@ from typing import Any, Final, Generic, Protocol
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.event import Event
+from temple_ledger.domain.position import START, Position
 from temple_ledger.projections.batch import (
     Exceptions,
     Failure,
@@ -17,7 +18,7 @@ from temple_ledger.projections.batch import (
     known_events,
     known_of,
 )
-from temple_ledger.projections.brake import Brake
+from temple_ledger.projections.brake import Brake, Notes
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.counting import Counting
 from temple_ledger.projections.difference import EMPTY
@@ -35,8 +36,9 @@ from temple_ledger.projections.placing import placed
 from temple_ledger.projections.projecting import OpenTransaction, ProjectingTransaction, Wanted
 from temple_ledger.projections.remembered import MOST_BYTES, Remembered
 from temple_ledger.projections.standing import may_fold
-from temple_ledger.projections.step import CAUGHT_UP, MOST_COUNTED, Share, Step, TooWide
+from temple_ledger.projections.step import CAUGHT_UP, MOST_COUNTED, MOST_FILLED, FoldedPart, Share, Step, TooWide
 from temple_ledger.projections.tally import Tally
+from temple_ledger.projections.tally_share import TallyShare
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 Projection = MemberProjection[Any] | Tally
@@ -57,6 +59,12 @@ class Processor(Protocol):
     @property
     def wanted(self) -> Wanted:
         """What it folds."""
+
+    notes: Notes
+
+    def fills(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> bool:
+        """Whether a wide step would be the first one of all, into empty tables: then nothing is looked up, and each
+        member is written once, however many events there are, up to MOST_FILLED."""
 
     def begin(self, transaction: ProjectingTransaction, checkpoint: Checkpoint, *, wide: bool = False) -> Share: ...
 
@@ -108,6 +116,8 @@ class _Stepping(ABC):
         self._transaction = transaction
         self.watch = watch
         self.brake = Brake(self.projection.name)
+        self.notes: Notes = self.brake
+        """What counts who met what; other than the brake where another process judges."""
         self.exceptions = Exceptions()
         self._seen: tuple[object, ...] | None = None
 
@@ -117,6 +127,9 @@ class _Stepping(ABC):
 
     @abstractmethod
     def begin(self, transaction: ProjectingTransaction, checkpoint: Checkpoint, *, wide: bool = False) -> Share: ...
+
+    @abstractmethod
+    def fills(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> bool: ...
 
     @abstractmethod
     def forget(self) -> None:
@@ -140,6 +153,9 @@ class _Stepping(ABC):
             checkpoint, reason = self._held(transaction)
             if reason is not None:
                 return Step(checkpoint.position, idle=reason)
+            if self.fills(transaction, checkpoint):
+                transaction.fill()
+                limit = MOST_FILLED
             passed, position = transaction.passed(after=checkpoint.position, upto=upto, limit=limit)
             if not passed:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
@@ -226,6 +242,11 @@ class MemberProcessor(_Stepping, Generic[State]):
         starts = transaction.effect_starts(self.projection.key)
         return [InstalledEffect(each, starts[name]) for name, each in self.projection.effects.items() if name in starts]
 
+    def fills(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> bool:
+        # rules of somebody else may take any time
+        ours, projection = self.projection.reads_fields_alone, placed(self.projection, checkpoint)
+        return ours and checkpoint.position == START and transaction.holds_nothing(projection)
+
     def forget(self) -> None:
         self.members.clear()
 
@@ -256,13 +277,15 @@ class _MemberShare(Generic[State]):
         self._follow(grouped, upto)
         others_too = sum(map(len, events.values())) <= MOST_REMEMBERED
         for some in processor.at_a_time.of(grouped):
-            self._fold_some(some, upto, others_too=others_too)
+            self._fold_some(some, upto, events.decoded, others_too=others_too)
         if not self._checkpoint.parks_freely:
-            processor.brake.count(grouped, events.met, self._failures[before:], epoch=self._checkpoint.epoch)
+            processor.notes.count(grouped, events.met, self._failures[before:], epoch=self._checkpoint.epoch)
 
-    def _fold_some(self, grouped: ByMember, upto: Position, *, others_too: bool) -> None:
+    def _fold_some(
+        self, grouped: ByMember, upto: Position, decoded: dict[Position, Event] | None, *, others_too: bool
+    ) -> None:
         transaction, key = self._transaction, self._projection.key
-        batch = self._batch(grouped, upto)
+        batch = self._batch(grouped, upto, decoded)
         transaction.write(self._projection.tables, batch.changes)
         transaction.move_frontiers(key, {user_id: each.frontier for user_id, each in batch.members.items()})
         transaction.park(key, batch.failures)
@@ -287,6 +310,20 @@ class _MemberShare(Generic[State]):
         if self._effects is not None:
             self._effects.count_held_back(chain.from_iterable(grouped.values()))
 
+    def add(self, part: FoldedPart) -> None:
+        if part.noted is not None and not self._checkpoint.parks_freely:
+            self._processor.brake.add(part.noted, epoch=self._checkpoint.epoch)
+        if part.written is not None:
+            self._transaction.put(self._projection, part.written)
+        self._failures += part.failures
+        self._rows += part.rows
+        self._refolded += part.refolded
+
+    def part(self) -> FoldedPart:
+        part = FoldedPart(self._failures, self._rows, self._refolded, noted=self._processor.notes.taken())
+        self._failures, self._rows, self._refolded = [], 0, 0
+        return part
+
     def finish(self, to: Position, passed: int) -> None:
         transaction, projection = self._transaction, self._projection
         if self._effects is not None:
@@ -301,7 +338,7 @@ class _MemberShare(Generic[State]):
         self._processor.remember(self._checkpoint, self._position, self._failures)
         return Step(self._position, self._events, self._rows, self._refolded, tuple(self._failures))
 
-    def _batch(self, grouped: ByMember, upto: Position) -> MemberBatch[State]:
+    def _batch(self, grouped: ByMember, upto: Position, decoded: dict[Position, Event] | None) -> MemberBatch[State]:
         processor, transaction, fold = self._processor, self._transaction, self._processor.fold
         known = {user_id: processor.members.get(user_id) for user_id in grouped}
         unread = [user_id for user_id, remembered in known.items() if remembered is None]
@@ -319,6 +356,7 @@ class _MemberShare(Generic[State]):
             processor.watch,
             transaction,
             self._feed or self._effects,
+            decoded,
         )
 
 
@@ -333,9 +371,15 @@ class TallyProcessor(_Stepping):
     def wanted(self) -> Wanted:
         return Wanted(None, None if self.reads_payloads else frozenset())
 
-    def begin(self, transaction: ProjectingTransaction, checkpoint: Checkpoint, *, wide: bool = False) -> "_TallyShare":
+    def begin(self, transaction: ProjectingTransaction, checkpoint: Checkpoint, *, wide: bool = False) -> "TallyShare":
         self.remember_only_if(transaction, checkpoint)
-        return _TallyShare(self, transaction, checkpoint)
+        return TallyShare(self, transaction, checkpoint)
+
+    def counting(self) -> Counting:
+        return Counting(self.projection, self.exceptions.uncounted, self.catalogue, self.watch)
+
+    def fills(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> bool:
+        return checkpoint.position == START
 
     def forget(self) -> None:
         pass
@@ -343,37 +387,6 @@ class TallyProcessor(_Stepping):
     def wide_step(self, *, upto: Position, limit: int, in_time: Callable[[], bool]) -> Step:
         """A step as any other: counting reads no members, and a page of the log is what memory holds."""
         return self.step(upto=upto, limit=min(limit, MOST_COUNTED))
-
-
-class _TallyShare:
-    def __init__(self, processor: TallyProcessor, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> None:
-        self._processor = processor
-        self._transaction = transaction
-        self._checkpoint = checkpoint
-        left_out = processor.exceptions.uncounted
-        self._counting = Counting(processor.projection, left_out, processor.catalogue, processor.watch)
-        self._failures: Sequence[Failure] = ()
-        self._position = checkpoint.position
-        self._events = self._rows = 0
-
-    def fold(self, events: ByMember, upto: Position) -> None:
-        failures = self._counting.count(list(chain.from_iterable(events.values())))
-        if not self._checkpoint.parks_freely:
-            self._processor.brake.count(events, events.met, failures, epoch=self._checkpoint.epoch)
-
-    def finish(self, to: Position, passed: int) -> None:
-        tally, total = placed(self._processor.projection, self._checkpoint), self._counting.total()
-        self._transaction.add(tally.table, total.increments)
-        self._transaction.park(tally.key, total.failures)
-        self._transaction.advance(
-            self._checkpoint, to=to, passed=passed, counted=total.counted, reads=self._processor.reads
-        )
-        self._position, self._events, self._rows = to, passed, len(total.increments)
-        self._failures = total.failures
-
-    def committed(self) -> Step:
-        self._processor.remember(self._checkpoint, self._position, self._failures)
-        return Step(self._position, self._events, self._rows, 0, tuple(self._failures))
 
 
 __all__ = ["CAUGHT_UP", "Processor", "Projection", "Share", "Step", "TooWide", "processor_of"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
@@ -39,6 +39,15 @@ class Wanted(NamedTuple):
 def _either(names: Names, others: Names) -> Names:
     return None if names is None or others is None else names | others
 
+
+class Among(NamedTuple):
+    """The members in (after, upto], by user_id; None is no end."""
+
+    after: str | None
+    upto: str | None
+
+
+EVERYBODY: Final = Among(None, None)
 
 PassedOf = tuple[int, Position, int]
 """Events of some lanes, the position of the last event of all, and how many there are of all."""
@@ -93,12 +102,28 @@ class ProjectingTransaction(SealedLog, Protocol):
         whoever reads these events can count, and last how many there are."""
 
     def by_member(
-        self, wanted: Wanted, *, after: Position, upto: Position, lanes: Sequence[int] = ()
+        self,
+        wanted: Wanted,
+        *,
+        after: Position,
+        upto: Position,
+        lanes: Sequence[int] = (),
+        among: Iterable[Among] = (EVERYBODY,),
     ) -> AbstractContextManager[Iterator[ByMember]]:
-        """The events in (after, upto] that are *wanted*, all of a member's together, some members at a time.
+        """The events in (after, upto] that are *wanted*, all of a member's together, some members at a time; of the
+        members *among*, each of which is asked for when the one before is done.
 
         Raises TooWide where a member has more of them than memory is to hold.
         """
+
+    def divided(self, parts: int, *, after: Position, upto: Position) -> Sequence[Among]:
+        """The members with events in (after, upto], in about so many parts of about as many events each."""
+
+    def holds_nothing(self, projection: MemberProjection[Any]) -> bool:
+        """Whether no rows and no frontiers are stored of it."""
+
+    def fill(self) -> None:
+        """No rows and no frontiers are stored of the members whose rows follow: nothing has to be looked up."""
 
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
         """Of each of these members, also of those that have no rows."""
@@ -110,6 +135,9 @@ class ProjectingTransaction(SealedLog, Protocol):
 
         None for a history that is too long to be held in memory, or to be folded in a step.
         """
+
+    def put(self, projection: MemberProjection[Any], written: Any) -> None:
+        """Writes what was written for this step in another process, which handed it over."""
 
     def write(self, tables: Sequence[Table], changes: Changes) -> None:
         """Raises TooWide where a wide step finds a row that it has not read."""

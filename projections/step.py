@@ -1,11 +1,14 @@
 """What a step is, and did."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.position import Position
 from temple_ledger.projections.batch import Failure
+from temple_ledger.projections.brake import Noted
+from temple_ledger.projections.counting import Counted
 from temple_ledger.projections.grouped import ByMember
 
 
@@ -30,6 +33,8 @@ class Step:
 
 
 MOST_COUNTED: Final = 20_000
+MOST_FILLED: Final = 2_000_000
+"""Events of a wide step into empty tables: for so long others wait for the checkpoint, some fifteen seconds."""
 CAUGHT_UP: Final = "caught up"
 
 
@@ -37,11 +42,36 @@ class TooWide(LedgerError):
     """A wide step that was not done in time, or would need too much memory: what it did is not committed."""
 
 
+@dataclass(frozen=True)
+class FoldedPart:
+    """What another process folded of a step, of one projection."""
+
+    failures: Sequence[Failure] = ()
+    rows: int = 0
+    refolded: int = 0
+    counted: Counted | None = None
+    """Of a tally."""
+    noted: Noted | None = None
+    """For the brake."""
+    written: Any = None
+    """Of members: what the transaction of that process was to write, for the one of the step."""
+
+
+class PartLost(TooWide):
+    """The process that folded a part of a wide step cannot go on with it: the step is taken again without."""
+
+
 class Share(Protocol):
     """What one projection does in a step, within the transaction that holds its checkpoint."""
 
     def fold(self, events: ByMember, upto: Position) -> None:
         """Folds and writes events that stand at or below *upto*. Called again with further members, or once."""
+
+    def add(self, part: FoldedPart) -> None:
+        """What was folded of other members elsewhere is stored here."""
+
+    def part(self) -> FoldedPart:
+        """In the place of `finish`: what was folded since this was last asked, for the share that stores it."""
 
     def finish(self, to: Position, passed: int) -> None:
         """Moves the checkpoint over so many events. Raises StaleCheckpoint."""

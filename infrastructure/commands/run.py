@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from uuid import UUID
 
 import click
 
@@ -42,7 +41,6 @@ from temple_ledger.projections.registry import carried, catalogue, versions_name
     help="Lead only these lanes of projections that are split, as in 0-7 or 0-3,12. Default: those that are free.",
 )
 @click.option("--watched", type=click.Path(path_type=Path, exists=True, dir_okay=False), hidden=True)
-@click.option("--holder", type=click.UUID, hidden=True)
 @metrics_port
 @click.pass_obj
 def command(
@@ -51,15 +49,14 @@ def command(
     until_caught_up: bool,
     lanes: frozenset[int],
     watched: Path | None,
-    holder: UUID | None,
     metrics_port: int | None,
 ) -> int:
     """Fold new events into the tables, as they come: all projections, or those named.
 
     Ctrl-C or SIGTERM lets it finish the batch at hand and end. Several may run at once: one of them leads a
     projection, another takes over when it is gone. A projection of an installed package is folded in a process
-    of its own, which is ended when a rule does not return; its member is then parked. Far behind, one of the
-    built-in ones is folded by a second process until it has caught up, where there are two cores.
+    of its own, which is ended when a rule does not return; its member is then parked. Where the built-in ones are
+    far behind and there are two cores, a second process folds a part of their members.
 
     A projection that is split (temple projection lanes) is led lane by lane: with --lanes on each of two machines,
     both fold its members, half of them each.
@@ -78,8 +75,8 @@ def command(
     130 stopped before it had caught up.
     """
     wanted = [each for name in dict.fromkeys(projections) for each in versions_named(name)] or list(carried())
-    if watched is not None or holder is not None:
-        run_watched(session, wanted, mark=watched, holder=holder, until_caught_up=until_caught_up, lanes=lanes)
+    if watched is not None:
+        run_watched(session, wanted, mark=watched, until_caught_up=until_caught_up, lanes=lanes)
         return ExitCode.OK
     session.serves_as(RUN)
     missing = bool(print_not_loaded(session)) and not projections

@@ -22,20 +22,20 @@ _TZINFO: Final = attrgetter("tzinfo")
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-def copy_rows(
-    connection: psycopg.Connection[Any], table: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]]
-) -> None:
-    """Into a table that has none of these rows. The values are what the columns take: nothing is checked here."""
-    if rows:
-        copy_text(connection, table, columns, as_text(columns, rows))
-
-
 def copy_text(connection: psycopg.Connection[Any], table: str, columns: Sequence[Column], text: str) -> None:
-    """Rows that `as_text` made of these columns."""
+    """Rows that `as_text` made of these columns, into a table that has none of them. Nothing is checked here."""
+    copy_texts(connection, table, columns, [text])
+
+
+def copy_texts(
+    connection: psycopg.Connection[Any], table: str, columns: Sequence[Column], texts: Iterable[str]
+) -> None:
+    """The same, some rows at a time: the database takes those before while the next ones are made."""
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
     statement = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(table), names)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(text)
+        for text in texts:
+            copy.write(text)
 
 
 def as_text(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> str:

@@ -74,8 +74,7 @@ def fold(
     """Runs the projections until a signal comes, or until they have folded what is in the log by now; of those that
     are split, these lanes.
 
-    The built-in ones here, and where they are far behind one of them in a second process; each other one in a process
-    of its own.
+    The built-in ones here, where they are far behind with a second process; each other one in a process of its own.
     One that goes on also reconciles those it leads, on the schedule of the settings, and finishes their replays that
     were ended between two lanes.
     Raises what Runner.run raises.
@@ -92,7 +91,7 @@ def fold(
         database = session.database if measured is None else measured.database
         here = [each for each in wanted if each in BUILT_IN]
         elsewhere = [each.key for each in wanted if each not in BUILT_IN]
-        second = SecondProcess(child_environment(session), watcher, lanes=lanes)
+        second = SecondProcess(session.database, child_environment(session))
         runner = Runner(
             database,
             here,
@@ -105,7 +104,6 @@ def fold(
         children = Children(session, elsewhere, watcher, until_caught_up=until_caught_up, lanes=lanes)
         wake.runner = runner
         stop.calls(runner.stop)
-        stop.calls(second.stop)
         stop.calls(children.stop)
         stop.calls(wakeup.wake)
         started = time.monotonic()

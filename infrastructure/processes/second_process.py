@@ -1,71 +1,114 @@
-"""The second process of a runner that is far behind: a watched one, of one projection, until it has caught up."""
+"""The second process of a runner that is far behind: it folds a part of the members of each wide step.
+
+Between the two goes a socket pair, over which each object is a pickle. Nobody else has an end of it.
+
+    to the process      its Database; then (number of the step, the step, whose members)
+    from the process    READY; then (number of the step, what was folded), (number, DONE), (number, why it cannot)
+"""
 
 import os
+import socket
 import subprocess
+import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Final
-from uuid import UUID
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from typing import Any, Final
 
 import structlog
 
-from temple_ledger.infrastructure.processes.watched import begin_watched, close_pipes, relay
-from temple_ledger.infrastructure.read_models.runner.watcher import Watcher
-from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
-from temple_ledger.infrastructure.terminal.lane_range import as_typed
-from temple_ledger.projections.key import ProjectionKey
-from temple_ledger.projections.lanes import EVERY
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.read_models.runner.beside import (
+    DONE,
+    READY,
+    Folded,
+    NotFolded,
+    Others,
+    Shared,
+    WideStep,
+)
+from temple_ledger.projections.step import PartLost, TooWide
 
-END_SECONDS: Final = 10.0
+PROGRAM: Final = "temple_ledger.infrastructure.processes.part_process"
+AHEAD: Final = 1
+"""Parts that the process has at a time."""
+STILL_SECONDS: Final = 5.0
+"""A process that has not sent anything for so long stands still."""
+MOST_WAITING: Final = 8
+"""Pieces that have come and are not stored yet."""
+LOOK_SECONDS: Final = 0.05
+END_SECONDS: Final = 1.0
+"""It has nothing to finish; after that it is killed."""
 
 log = structlog.get_logger("temple.runner")
 
 
 class SecondProcess:
-    """Begun for one projection at a time, and where it ended early, killed or by an error, not again."""
+    """Begun when it is wanted; where it ended by itself, killed or by an error, or stood still, not again."""
 
-    def __init__(self, environment: Mapping[str, str], watcher: Watcher, *, lanes: frozenset[int] = EVERY) -> None:
-        """Its steps are reported to *watcher*. If its projection is split meanwhile, it leads these lanes at most."""
+    def __init__(self, database: Database, environment: Mapping[str, str]) -> None:
+        self._database = database
         self._environment = environment
-        self._lanes = as_typed(lanes)
-        self._watcher = watcher
-        self._key: ProjectionKey | None = None
-        self._process: subprocess.Popen[str] | None = None
-        self._reading: threading.Thread | None = None
-        self._stopping = False
         self._may_begin = _cores() > 1
+        self._process: subprocess.Popen[bytes] | None = None
+        self._wire: Connection | None = None
+        self._reading: threading.Thread | None = None
+        self._changed = threading.Condition()
+        """Of what follows."""
+        self._step: _Step | None = None
+        self._number = 0
+        self._is_ready = self._is_gone = False
 
     @property
-    def key(self) -> ProjectionKey | None:
-        process = self._process
-        if process is not None and process.poll() is not None:
-            self._ended(process)
-        return self._key
+    def is_there(self) -> bool:
+        return self._process is not None and not self._is_gone
 
-    def begin(self, key: ProjectionKey, holder: UUID) -> bool:
-        if self._stopping or not self._may_begin or self.key is not None:
-            return False
-        try:
-            options = ("--holder", str(holder), "--until-caught-up", "--lanes", self._lanes)
-            process = begin_watched(self._environment, key, *options)
-        except OSError as error:
-            log.warning("no second process", reason=error.strerror)
-            self._may_begin = False
-            return False
-        self._key, self._process = key, process
-        self._reading = threading.Thread(target=self._read, args=(process,), daemon=True)
+    def begin(self) -> None:
+        if self._process is not None or not self._may_begin:
+            return
+        ours, its = socket.socketpair()
+        with its:
+            command = [sys.executable, "-P", "-m", PROGRAM, str(its.fileno())]
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    env=self._environment,
+                    stdin=subprocess.PIPE,
+                    stdout=2,
+                    pass_fds=[its.fileno()],
+                    # Ctrl-C is for the runner, which ends this one
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                log.warning("no second process", reason=error.strerror)
+                self._may_begin = False
+                return
+        self._wire = Connection(ours.detach())
+        self._is_ready = self._is_gone = False
+        with suppress(OSError):
+            self._wire.send((self._database.dsn, self._database.name))
+        self._reading = threading.Thread(target=self._read, args=(self._wire,), name="second process", daemon=True)
         self._reading.start()
-        if self._stopping:
-            process.terminate()
-        return True
+        log.info("far behind: a second process folds a part of the members")
 
-    def stop(self) -> None:
-        """Asks it to finish the batch at hand. Safe in a signal handler."""
-        self._stopping = True
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.terminate()
+    def end(self) -> None:
+        process, wire, reading = self._process, self._wire, self._reading
+        if process is None or wire is None or reading is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        reading.join()
+        wire.close()
+        self._process = self._wire = self._reading = None
 
     @contextmanager
     def ended(self) -> Iterator[None]:
@@ -73,29 +116,120 @@ class SecondProcess:
         try:
             yield
         finally:
-            self.stop()
-            process = self._process
-            if process is not None:
-                try:
-                    process.wait(END_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-                self._ended(process)
+            self.end()
 
-    def _read(self, process: "subprocess.Popen[str]") -> None:
-        for line in process.stdout or ():
-            relay(line, self._watcher)
+    @contextmanager
+    def folding(self, step: WideStep, parts: Shared) -> Iterator[Others]:
+        with self._changed:
+            self._number += 1
+            self._step = current = _Step(self._number, step, parts, self)
+            self._give()
+        try:
+            yield current
+        except BaseException:
+            lost = current.failed is not None and not current.failed.too_wide
+            if lost or current.is_still() or (self._is_gone and current.given):
+                self._give_up()
+            raise
+        finally:
+            with self._changed:
+                self._step = None
+                self._changed.notify_all()
+        if self._is_gone:
+            self._give_up()
 
-    def _ended(self, process: "subprocess.Popen[str]") -> None:
-        if self._reading is not None:
-            # all that it did is reported, before anybody goes on from there
-            self._reading.join()
-        close_pipes(process)
-        if process.returncode not in (ExitCode.OK, ExitCode.UNREACHABLE) and not self._stopping:
-            log.warning("a second process ended early", projection=str(self._key), exit_code=process.returncode)
-            self._may_begin = False
-        self._key = self._process = self._reading = None
+    def _give_up(self) -> None:
+        process = self._process
+        if process is not None:
+            process.kill()
+            log.warning("a second process ended early", exit_code=process.wait())
+        self._may_begin = False
+        self.end()
+
+    def _give(self) -> None:
+        step, wire = self._step, self._wire
+        while step is not None and wire is not None and self._is_ready and step.given < AHEAD:
+            part = step.parts.take()
+            if part is None:
+                return
+            step.given += 1
+            step.received = time.monotonic()
+            with suppress(OSError):
+                wire.send((step.number, step.step, part))
+
+    def _read(self, wire: Connection) -> None:
+        try:
+            with suppress(EOFError, OSError):
+                while True:
+                    self._receive(wire.recv())
+        finally:
+            with self._changed:
+                self._is_gone = True
+                self._changed.notify_all()
+
+    def _receive(self, message: Any) -> None:
+        with self._changed:
+            if message == READY:
+                self._is_ready = True
+                self._give()
+                return
+            number, what = message
+            step = self._step
+            if step is None or step.number != number:
+                # of a step that is void
+                return
+            step.received = time.monotonic()
+            if what == DONE:
+                step.given -= 1
+                self._give()
+            elif isinstance(what, NotFolded):
+                step.given, step.failed = step.given - 1, what
+            else:
+                self._changed.wait_for(lambda: len(step.came) < MOST_WAITING or self._step is not step)
+                step.came.append(what)
+            self._changed.notify_all()
+
+
+class _Step:
+    def __init__(self, number: int, step: WideStep, parts: Shared, second: SecondProcess) -> None:
+        self.number = number
+        self.step = step
+        self.parts = parts
+        self.given = 0
+        """Parts that are not done."""
+        self.came: deque[Folded] = deque()
+        self.failed: NotFolded | None = None
+        self.received = time.monotonic()
+        self._second = second
+
+    def is_still(self) -> bool:
+        return self.given > 0 and time.monotonic() - self.received > STILL_SECONDS
+
+    def folded(self) -> Iterator[Folded]:
+        yield from self._taken(0.0)
+
+    def rest(self) -> Iterator[Folded | None]:
+        while self.given or self.came or self.failed:
+            yield None
+            yield from self._taken(LOOK_SECONDS)
+
+    def _taken(self, seconds: float) -> Sequence[Folded]:
+        changed = self._second._changed
+        with changed:
+            if not self.came and self.given and seconds:
+                changed.wait(seconds)
+            if self.failed is not None and self.failed.too_wide:
+                raise TooWide(self.failed.why)
+            if self.failed is not None:
+                raise PartLost(f"the second process could not go on: {self.failed.why}")
+            if not self.came and self.given and self._second._is_gone:
+                raise PartLost("the second process is gone")
+            if seconds and self.is_still():
+                raise PartLost("the second process stands still")
+            came = list(self.came)
+            self.came.clear()
+            changed.notify_all()
+        return came
 
 
 def _cores() -> int:

@@ -11,10 +11,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
-from uuid import UUID
 
 from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
@@ -29,7 +28,6 @@ from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import Projection, Step
 from temple_ledger.projections.registry import catalogue
-from temple_ledger.projections.watch import NOBODY_WATCHES
 
 
 def begin_watched(environment: Mapping[str, str], key: ProjectionKey, *options: str) -> "subprocess.Popen[str]":
@@ -55,24 +53,21 @@ def run_watched(
     session: Session,
     projections: Sequence[Projection],
     *,
-    mark: Path | None,
-    holder: UUID | None,
+    mark: Path,
     until_caught_up: bool,
     lanes: frozenset[int],
 ) -> None:
-    """Without *mark* nobody looks at whom it folds; with *holder* under a lease that is there already."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    watch = None if mark is None else Mark.open(mark)
-    cleared = nullcontext() if watch is None else _cleared(watch)
-    with _wire() as wire, stopped_by_signals() as stop, Wakeup(session.database) as wakeup, cleared:
+    watch = Mark.open(mark)
+    with _wire() as wire, stopped_by_signals() as stop, Wakeup(session.database) as wakeup, _cleared(watch):
         runner = Runner(
             session.database,
             projections,
             wakeup,
             watcher=_Relay(wire),
             catalogue=catalogue(),
-            fold_watch=watch or NOBODY_WATCHES,
-            lease=Lease(holder, lanes=lanes),
+            fold_watch=watch,
+            lease=Lease(lanes=lanes),
         )
         stop.calls(runner.stop)
         stop.calls(wakeup.wake)

@@ -46,7 +46,7 @@ class Half:
         self.key = projection.key
         self.lease = Lease(seconds=3_600, lanes=range(8 * which, 8 * which + 8))
         self.lease.acquire(connection, [self.key])
-        self.wide = WideConnections(lambda: database.connect(DatabaseRole.READ))
+        self.wide = WideConnections(database.connect)
         opened = transactions(connection, self.lease.holder, self.wide)
         self.processor = processor_of(projection, opened, catalogue=CATALOGUE)
 

@@ -55,7 +55,7 @@ def folding(
             read.append(super().stored(projection, user_ids))
             return read[-1]
 
-    wide = WideConnections(lambda: database.connect(DatabaseRole.READ))
+    wide = WideConnections(database.connect)
     with database.connect(DatabaseRole.PROJECT) as connection:
 
         @contextmanager

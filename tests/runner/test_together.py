@@ -45,7 +45,7 @@ def folding(
     opened: list[None] | None = None,
 ) -> Iterator[Fold]:
     """Steps of both, one after the other, by the same processors; *opened* gets an entry for each transaction."""
-    second = WideConnections(lambda: database.connect(DatabaseRole.READ))
+    second = WideConnections(database.connect)
     with database.connect(DatabaseRole.PROJECT) as connection:
         set_for_session(connection, "lock_timeout", f"{LOCK_MILLISECONDS}ms")  # as a runner does
         open_transaction = transactions(connection, wide=second)
@@ -249,7 +249,7 @@ def test_a_runner_that_is_far_behind_finds_the_one_that_fails_and_the_other_is_c
 
 def test_a_step_that_is_not_done_in_time_commits_nothing_of_any(ledger: LedgerScenario) -> None:
     with ledger.database.connect(DatabaseRole.PROJECT) as connection:
-        second = WideConnections(lambda: ledger.database.connect(DatabaseRole.READ))
+        second = WideConnections(ledger.database.connect)
         opened = transactions(connection, wide=second)
         processors = [processor_of(each, opened, catalogue=CATALOGUE) for each in (members, activity)]
         with pytest.raises(TooWide):

@@ -47,7 +47,7 @@ WIDTHS = st.lists(st.integers(1, 12), min_size=1, max_size=4)
 def processing(
     database: Database, projection: Any = members, watch: FoldWatch = NOBODY_WATCHES
 ) -> Iterator[tuple[Processor, psycopg.Connection[Any], WideConnections]]:
-    second = WideConnections(lambda: database.connect(DatabaseRole.READ))
+    second = WideConnections(database.connect)
     try:
         with database.connect(DatabaseRole.PROJECT) as first:
             opened = transactions(first, wide=second)
@@ -361,3 +361,36 @@ def test_a_wide_step_that_is_void_is_followed_by_a_narrower_one_and_in_the_end_b
         assert not wide.is_worth_it(300_000, pace)
         wide.after_batch()
     assert wide.is_worth_it(300_000, pace)
+
+
+def test_the_first_one_of_all_takes_every_event_whatever_its_width(ledger: LedgerScenario) -> None:
+    """Into empty tables: each member is written once."""
+    for number in range(3):
+        history(ledger, number)
+    (step,) = fold_wide(ledger.database, limit=5)
+    assert (step.events, step.position) == (45, position(ledger.database))
+    ledger.then_verified()
+
+
+@pytest.mark.parametrize("left", ["rows", "frontiers", "position"])
+def test_where_anything_is_stored_a_step_is_as_wide_as_it_is_to_be(ledger: LedgerScenario, left: str) -> None:
+    history(ledger, 1)
+    ledger.catch_up()
+    history(ledger, 2)
+    with ledger.database.connect(DatabaseRole.LOGIN) as connection:
+        if left != "position":
+            connection.execute("update projection_checkpoint set position = 0, passed = 0 where projection = 'members'")
+        if left != "rows":
+            connection.execute("truncate discord_user_current_roles, temple_member_status")
+        if left != "frontiers":
+            connection.execute("delete from projection_frontier where projection = 'members'")
+    with processing(ledger.database) as (processor, first, _):
+        step = processor.wide_step(upto=settled_head(first), limit=5, in_time=lambda: True)
+    assert step.events == 5
+
+
+def test_rules_of_somebody_else_fill_nothing_in_one_step(database: Database) -> None:
+    """They may take any time, and others would wait for the checkpoint."""
+    ledger = LedgerScenario(database, projections=[poisoned])
+    ledger.given(*(role_added(f"member-{number}", "Oracle", at(1)) for number in range(10)))
+    assert [step.events for step in fold_wide(database, limit=4, projection=poisoned)] == [4, 4, 2]

@@ -7,27 +7,19 @@ from typing import Any, Final
 
 import psycopg
 
-from temple_ledger.infrastructure.database.copying import as_text, columns_as_text, copy_text
+from temple_ledger.infrastructure.database.copying import columns_as_text, copy_text
+from temple_ledger.infrastructure.database.frontier_text import FRONTIER, frontiers_as_text
 from temple_ledger.infrastructure.database.shadow_tables import shadow_of
 from temple_ledger.infrastructure.database.tables import USER_ID, place_name
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import put_failures
 from temple_ledger.projections.batch import Failure, failure_of
 from temple_ledger.projections.fold import Folded, Frontier
-from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.tables import Column, ColumnType, Row, Table
+from temple_ledger.projections.tables import Row, Table
 
 Connection = psycopg.Connection[Any]
 
 _user_id: Final = itemgetter(0)
-
-_FRONTIER: Final = (
-    Column("projection", ColumnType.TEXT),
-    Column("version", ColumnType.INTEGER),
-    USER_ID,
-    Column("occurred_at", ColumnType.TIMESTAMPTZ),
-    Column("position", ColumnType.BIGINT),
-)
 
 
 @dataclass
@@ -65,7 +57,7 @@ class FoldedChunk:
             for table in projection.tables
             if table.name in self.rows
         }
-        frontiers = _frontiers_as_text(projection.key, self.frontiers)
+        frontiers = frontiers_as_text(projection.key, self.frontiers)
         return ChunkText(rows, frontiers, self.failures, self.members, self.there, self.events)
 
 
@@ -89,7 +81,7 @@ class ChunkText:
                 copy_text(connection, place, (USER_ID, *table.columns), text)
         if self.frontiers:
             place = "projection_frontier" if live else "projection_rebuild_frontier"
-            copy_text(connection, place, _FRONTIER, self.frontiers)
+            copy_text(connection, place, FRONTIER, self.frontiers)
         put_failures(connection, projection.key, self.failures)
 
 
@@ -99,8 +91,3 @@ def _rows_as_text(table: Table, of_members: Sequence[tuple[str, Sequence[Row]]])
     user_ids = [user_id for user_id, rows in in_order for _ in rows]
     values = zip(*[row for _, rows in in_order for row in rows], strict=True)
     return columns_as_text((USER_ID, *table.columns), [user_ids, *values])
-
-
-def _frontiers_as_text(key: ProjectionKey, frontiers: Mapping[str, Frontier]) -> str:
-    rows = [(*key, user_id, *frontier) for user_id, frontier in sorted(frontiers.items())]
-    return as_text(_FRONTIER, rows) if rows else ""

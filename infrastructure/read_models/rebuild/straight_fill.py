@@ -17,7 +17,6 @@ import psycopg
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import START, Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.database.rebuilt_tables import is_empty
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.rebuild.apply import AppliedRebuild, conclude, count_log, reached
 from temple_ledger.infrastructure.read_models.rebuild.compare import ShownDifference
@@ -75,7 +74,7 @@ class StraightFill:
             checkpoint = transaction.lock_free([projection.key]).get(projection.key)
             if checkpoint is not None and starts_from_nothing(checkpoint, position):
                 projection = placed(projection, checkpoint)
-                if not transaction.is_followed(projection.key) and _nothing_is_stored(connection, projection):
+                if not transaction.is_followed(projection.key) and transaction.holds_nothing(projection):
                     return cls(connection, projection, catalogue, checkpoint, position, claimed_by)
         except BaseException:
             connection.close()
@@ -156,9 +155,3 @@ def starts_from_nothing(checkpoint: Checkpoint, position: Position) -> bool:
 def a_runner_would_fold(connection: Connection, checkpoint: Checkpoint) -> bool:
     """Whether one is about to: it would be in the way, and the others of its projections behind."""
     return checkpoint.state is ProjectionState.RUNNING and somebody_leads(connection, checkpoint.key)
-
-
-def _nothing_is_stored(connection: Connection, projection: MemberProjection[Any]) -> bool:
-    if not all(is_empty(connection, table) for table in projection.tables):
-        return False
-    return connection.execute(statement("frontier_any"), projection.key.parameters).fetchone() is None

@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Collection, Iterable
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 
@@ -25,10 +25,8 @@ class Lease:
     Of a projection that is split, there is one for each lane: of *lanes* it takes those that are free.
     """
 
-    def __init__(
-        self, holder: UUID | None = None, *, seconds: float = LEASE_SECONDS, lanes: Collection[int] = EVERY
-    ) -> None:
-        self.holder = uuid4() if holder is None else holder
+    def __init__(self, *, seconds: float = LEASE_SECONDS, lanes: Collection[int] = EVERY) -> None:
+        self.holder = uuid4()
         self.lanes = frozenset(lanes)
         self._ours: dict[ProjectionKey, frozenset[int]] = {}
         self.description = f"{socket.gethostname()}, process {os.getpid()}"
@@ -101,20 +99,9 @@ class Lease:
             renewed.setdefault(ProjectionKey(projection, version), set()).add(lane)
         return frozenset(key for key, lanes in renewed.items() if lanes >= self._ours.get(key, lanes))
 
-    def pass_on(self, connection: psycopg.Connection[Any], key: ProjectionKey, to: UUID) -> None:
-        """To another holder, for as long as a lease is; what was remembered of the projection is nothing any more."""
-        values = {**key.parameters, "holder": self.holder, "to": to, "seconds": self._seconds}
-        connection.execute(statement("lease_pass_on"), values)
-        self._ours.pop(key, None)
-
     def release(self, connection: psycopg.Connection[Any]) -> None:
         """So that the next runner need not wait."""
-        release_of(connection, self.holder)
-
-
-def release_of(connection: psycopg.Connection[Any], holder: UUID) -> None:
-    """Of a holder who is there no more."""
-    connection.execute(statement("lease_release"), {"holder": holder})
+        connection.execute(statement("lease_release"), {"holder": self.holder})
 
 
 def somebody_leads(connection: psycopg.Connection[Any], key: ProjectionKey) -> bool:

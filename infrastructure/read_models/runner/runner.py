@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import psycopg
@@ -23,7 +24,7 @@ from temple_ledger.infrastructure.log.reader import GapReader, Look
 from temple_ledger.infrastructure.log.safety import require_safe_log
 from temple_ledger.infrastructure.read_models.feed.changes import prune
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
-from temple_ledger.infrastructure.read_models.runner.beside import ALONE, Beside, HandOver
+from temple_ledger.infrastructure.read_models.runner.beside import ALONE, FAR, Beside
 from temple_ledger.infrastructure.read_models.runner.due import Due
 from temple_ledger.infrastructure.read_models.runner.failing import reason_of_failure
 from temple_ledger.infrastructure.read_models.runner.journal import committed_position
@@ -47,6 +48,7 @@ from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.pace import BatchPace, WidePace
 from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, Step, TooWide, processor_of
 from temple_ledger.projections.standing import may_fold
+from temple_ledger.projections.step import PartLost
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 BLOCKED_POLL_SECONDS: Final = 0.1
@@ -55,6 +57,8 @@ MERGE_SECONDS: Final = 600.0
 FEED_DAYS: Final = 7.0
 MOST_BACKOFF_SECONDS: Final = 5.0
 REPORT_BLOCKED_SECONDS: Final = 5.0
+FIRST_SECONDS: Final = 60.0
+"""Of a step into empty tables, whose number of events has a bound."""
 LOCK_MILLISECONDS: Final = 500
 
 log = structlog.get_logger("temple.runner")
@@ -120,7 +124,7 @@ class Runner:
     ) -> None:
         """Without *wide* no step reads on connections of its own, so that all steps have one.
 
-        *beside* has a second process, for one of our own projections where they are far behind.
+        *beside* has a second process, which folds a part of the members where our own projections are far behind.
         """
         self._database = database
         self._polling = polling
@@ -131,7 +135,7 @@ class Runner:
         self._catalogue = catalogue
         self._fold_watch = fold_watch
         self._lease = lease or Lease()
-        self._handed_over = HandOver(beside, self._lease)
+        self._beside = beside
         self._connection: psycopg.Connection[Any] | None = None
         self._wire: psycopg.Connection[Any] | None = None
         """The connection, or what is about to be it; None where nobody may cut it."""
@@ -219,7 +223,7 @@ class Runner:
         if any(led.position >= self._settled for led in running):
             self._look_ahead()
         worked = False
-        for group in self._groups(self._left([led for led in running if led.position < self._settled])):
+        for group in self._groups([led for led in running if led.position < self._settled]):
             # a lease may have been lost since: during the step of the group before
             still = [led for led in group if self._led.get(led.key) is led]
             if still and not self._stopping:
@@ -227,6 +231,7 @@ class Runner:
                 self._renew_leases()
         if not any(self._is_far_behind(led) for led in running):
             self._wide.close()
+            self._beside.end()
         if self._merge() and self._led:
             self._session().execute(statement("journal_merge"))
             prune(self._session(), FEED_DAYS)
@@ -241,33 +246,27 @@ class Runner:
             yield together
         yield from ([led] for led in behind if led not in together)
 
-    def _left(self, behind: Sequence[_Leading]) -> Sequence[_Leading]:
-        """Without the last of our own that are far behind together, which a second process folds until it has caught
-        up."""
-        group = next(self._groups(behind), [])
-        far = [led for led in group if self._handed_over.is_worth_it(self._settled - led.position)]
-        last = max(far, key=lambda led: BUILT_IN.index(led.processor.projection), default=None)
-        if last is None or len(far) < 2 or last.lanes or not self._handed_over.begin(self._session(), last.key):
-            return behind
-        log.info("far behind: folded by a second process", projection=str(last.key), position=last.position)
-        del self._led[last.key]
-        return [led for led in behind if led is not last]
-
     def _is_far_behind(self, led: _Leading) -> bool:
-        return self._may_be_wide and led.wide.is_worth_it(self._settled - led.position, led.pace)
+        behind, from_nothing = self._settled - led.position, led.position == START
+        return self._may_be_wide and led.wide.is_worth_it(behind, led.pace, from_nothing=from_nothing)
 
     def _folded(self, group: Sequence[_Leading]) -> Outcomes:
         """One step, wide or not."""
         started = time.monotonic()
         far = all(self._is_far_behind(led) for led in group)
         paces = [led.wide if far else led.pace for led in group]
-        until = started + min(led.wide.most_seconds for led in group)
+        first = all(led.position == START for led in group)
+        until = started + (FIRST_SECONDS if first else min(led.wide.most_seconds for led in group))
         limit = min(pace.limit for pace in paces)
-        in_time = (lambda: not self._stopping and time.monotonic() < until) if far else None
+        in_time = partial(self._goes_on, until) if far else None
         if group[0].is_whole:
+            if far and len(group) > 1 and self._settled - group[0].position > FAR:
+                self._beside.begin()
             opened = transactions(self._session(), self._lease.holder, self._wide)
             processors = [led.processor for led in group]
-            outcomes = stepped(processors, opened, upto=self._settled, limit=limit, in_time=in_time)
+            outcomes = stepped(
+                processors, opened, upto=self._settled, limit=limit, in_time=in_time, beside=self._beside
+            )
         else:
             outcomes = {group[0].key: Outcome(self._folded_lanes(group[0], limit, in_time))}
         for led, pace in zip(group, paces, strict=True):
@@ -280,6 +279,13 @@ class Runner:
                 led.wide.after_batch()
         return outcomes
 
+    def _goes_on(self, until: float) -> bool:
+        """Asked again and again by a wide step: it may last longer than a lease."""
+        self._watcher.beat()
+        if self._led and self._renew():
+            self._lease.renew(self._wide.lease())
+        return not self._stopping and time.monotonic() < until
+
     def _folded_lanes(self, led: _Leading, limit: int, in_time: Callable[[], bool] | None) -> Step:
         step = led.processor.lanes_step(led.lanes, upto=self._settled, limit=limit, in_time=in_time)
         led.apart = step.apart
@@ -290,6 +296,9 @@ class Runner:
         started = time.perf_counter()
         try:
             outcomes = self._folded(group)
+        except PartLost as lost:
+            log.warning("a wide step is taken again", reason=str(lost))
+            return True
         except TooWide:
             for led in group:
                 led.wide.failed()
@@ -388,15 +397,12 @@ class Runner:
             for key in [key for key in self._led if key not in renewed]:
                 log.warning("lost the lease", projection=str(key))
                 del self._led[key]
-        if self._handed_over.has_ended(self._session):
-            self._try.reset()
         missing = [key for key in self._projections if key not in self._led or self._has_free_lanes(self._led[key])]
         if missing and self._try():
             self._others = {}
             for key, holder in self._lease.acquire(self._session(), missing).items():
                 if holder is not None:
-                    if key != self._handed_over.key:
-                        self._others[key] = holder
+                    self._others[key] = holder
                 elif key not in self._led or self._led[key].lanes != self._lease.lanes_of(key):
                     with suppress(NotLeader):
                         self._lead(key)

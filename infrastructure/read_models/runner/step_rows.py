@@ -1,29 +1,85 @@
 """What a step writes of members: rows of a table, frontiers, failures. Of a wide step, on the thread that writes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import psycopg
 
 from temple_ledger.infrastructure.database import tables
+from temple_ledger.infrastructure.database.copying import copy_text
+from temple_ledger.infrastructure.database.frontier_text import FRONTIER, frontiers_as_text
+from temple_ledger.infrastructure.database.rebuilt_tables import is_empty
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.tables import RowsApart
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.fold import Frontier
 from temple_ledger.projections.key import ProjectionKey
+from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import TooWide
 from temple_ledger.projections.tables import Row, Table
+from temple_ledger.projections.tally import Key
 
 Connection = psycopg.Connection[Any]
 
+MANY: Final = 1_000
+"""Counts that are worth a look whether there are none yet."""
 
-def write_apart(
-    connection: Connection, table: Table, new: Sequence[Row], changed: Sequence[Row], gone: Sequence[Row]
-) -> None:
+
+@dataclass(frozen=True)
+class WrittenMembers:
+    """Rows by the declared names of their tables, frontiers and failures of some members, as one process makes them and
+    another one stores them."""
+
+    rows: Mapping[str, RowsApart]
+    frontiers: Mapping[str, Frontier | None]
+    failures: Sequence[Failure]
+
+
+def write_apart(connection: Connection, table: Table, rows: RowsApart) -> None:
     """In a wide step nothing is remembered: what is new was looked for in this transaction."""
     try:
-        tables.write_apart(connection, table, new, changed, gone)
+        tables.write_apart(connection, table, rows)
     except psycopg.errors.UniqueViolation as error:
         raise TooWide(f"somebody else wrote rows of {table.name} meanwhile") from error
+
+
+def write_rows(
+    connection: Connection, table: Table, new: Sequence[Row], changed: Sequence[Row], gone: Sequence[Row]
+) -> None:
+    write_apart(connection, table, tables.rows_apart(table, new, changed, gone))
+
+
+def holds_nothing(connection: Connection, projection: MemberProjection[Any]) -> bool:
+    if not all(is_empty(connection, table) for table in projection.tables):
+        return False
+    return connection.execute(statement("frontier_any"), projection.key.parameters).fetchone() is None
+
+
+def add_counts(connection: Connection, table: Table, increments: Mapping[Key, int]) -> None:
+    if len(increments) > MANY and is_empty(connection, table):
+        tables.fill_counts(connection, table, increments)
+    else:
+        tables.add(connection, table, increments)
+
+
+def write_members(
+    connection: Connection, projection: MemberProjection[Any], written: WrittenMembers, *, filling: bool
+) -> None:
+    for table in projection.tables:
+        if table.name in written.rows:
+            write_apart(connection, table, written.rows[table.name])
+    put_frontiers = fill_frontiers if filling else write_frontiers
+    put_frontiers(connection, projection.key, written.frontiers)
+    if written.failures:
+        write_failures(connection, projection.key, written.failures)
+
+
+def fill_frontiers(connection: Connection, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
+    """Where none are stored."""
+    there = {user_id: frontier for user_id, frontier in frontiers.items() if frontier is not None}
+    if there:
+        copy_text(connection, "projection_frontier", FRONTIER, frontiers_as_text(key, there))
 
 
 def write_frontiers(connection: Connection, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:

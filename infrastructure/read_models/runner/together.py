@@ -7,22 +7,33 @@ long, is left to steps of its own.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from enum import StrEnum
 from functools import reduce
 from operator import or_
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import passes
+from temple_ledger.infrastructure.read_models.runner.beside import (
+    ALL,
+    ALONE,
+    FILL_PARTS,
+    PARTS,
+    Beside,
+    Folded,
+    Shared,
+    WideStep,
+)
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.processor import CAUGHT_UP, Processor, Share, Step, TooWide
 from temple_ledger.projections.projecting import OpenTransaction, ProjectingTransaction
 from temple_ledger.projections.standing import may_fold
+from temple_ledger.projections.step import MOST_FILLED
 
 SLOW_SECONDS: Final = 0.5
 """A projection whose part takes longer holds up the others."""
@@ -56,12 +67,13 @@ def stepped(
     upto: Position,
     limit: int,
     in_time: Callable[[], bool] | None = None,
+    beside: Beside = ALONE,
 ) -> Outcomes:
     """A step of one or several, wide with *in_time*. Raises what one alone raises."""
     if len(processors) > 1:
         if in_time is None:
             return step_together(processors, opened, upto=upto, limit=limit)
-        return wide_step_together(processors, opened, upto=upto, limit=limit, in_time=in_time)
+        return wide_step_together(processors, opened, upto=upto, limit=limit, in_time=in_time, beside=beside)
     (processor,) = processors
     started = time.monotonic()
     if in_time is None:
@@ -132,27 +144,56 @@ def wide_step_together(
     upto: Position,
     limit: int,
     in_time: Callable[[], bool],
+    beside: Beside = ALONE,
 ) -> Outcomes:
-    """The same where all are far behind. Raises TooWide, and whatever a part raises."""
+    """The same where all are far behind, some members here and some *beside*. Raises TooWide, and whatever a part
+    raises."""
     with opened() as transaction:
         ready, outcomes = _ready(transaction, processors)
         if not ready:
             return outcomes
         after = ready[0][1].position
-        passed, position = transaction.passed(after=after, upto=upto, limit=limit)
+        fills = all(processor.fills(transaction, checkpoint) for processor, checkpoint in ready)
+        if fills:
+            transaction.fill()
+        passed, position = transaction.passed(after=after, upto=upto, limit=MOST_FILLED if fills else limit)
         if not passed:
             return {**outcomes, **_caught_up(ready)}
         shares = [processor.begin(transaction, checkpoint, wide=True) for processor, checkpoint in ready]
         wanted = reduce(or_, [processor.wanted for processor, _ in ready])
-        with transaction.by_member(wanted, after=after, upto=position) as pieces:
-            for piece in pieces:
-                if not in_time():
-                    raise TooWide
+        number = FILL_PARTS if fills else PARTS
+        parts = Shared(transaction.divided(number, after=after, upto=position) if beside.is_there else ALL)
+        step = WideStep([checkpoint for _, checkpoint in ready], position, fills)
+        with (
+            transaction.by_member(wanted, after=after, upto=position, among=parts) as pieces,
+            beside.folding(step, parts) as others,
+        ):
+            for piece in _in_time(pieces, in_time):
+                piece.decoded = {}
                 for share in shares:
                     share.fold(piece, position)
+                _add(shares, others.folded())
+            _add(shares, _in_time(others.rest(), in_time))
         for share in shares:
             share.finish(position, passed)
     return {**outcomes, **{p.projection.key: Outcome(s.committed()) for (p, _), s in zip(ready, shares, strict=True)}}
+
+
+Item = TypeVar("Item")
+
+
+def _in_time(items: Iterable[Item], in_time: Callable[[], bool]) -> Iterator[Item]:
+    for item in items:
+        if not in_time():
+            raise TooWide
+        yield item
+
+
+def _add(shares: Sequence[Share], folded: Iterable[Folded | None]) -> None:
+    for parts in folded:
+        if parts is not None:
+            for share, part in zip(shares, parts, strict=True):
+                share.add(part)
 
 
 _Ready = list[tuple[Processor, Checkpoint]]

@@ -1,6 +1,6 @@
 """The transaction of a step, on PostgreSQL."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -23,12 +23,22 @@ from temple_ledger.infrastructure.read_models.feed.outbox import send
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal
-from temple_ledger.infrastructure.read_models.runner.step_rows import write_apart, write_failures, write_frontiers
-from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections, pieces_by_member
-from temple_ledger.infrastructure.read_models.runner.write_behind import Write, write_behind
+from temple_ledger.infrastructure.read_models.runner.special_events import effect_starts, special_events
+from temple_ledger.infrastructure.read_models.runner.step_rows import (
+    WrittenMembers,
+    add_counts,
+    fill_frontiers,
+    holds_nothing,
+    write_failures,
+    write_frontiers,
+    write_members,
+    write_rows,
+)
+from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections, divided, pieces_by_member
+from temple_ledger.infrastructure.read_models.runner.write_behind import Write, at_once, write_behind
 from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
-from temple_ledger.projections.difference import Changes
+from temple_ledger.projections.difference import EMPTY, Changes
 from temple_ledger.projections.effects import EffectFollower, Special
 from temple_ledger.projections.feed import StoredChange
 from temple_ledger.projections.fold import Fold, Frontier
@@ -37,7 +47,7 @@ from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.lanes import LANES
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import TooWide
-from temple_ledger.projections.projecting import Names, OpenTransaction, PassedOf, Wanted
+from temple_ledger.projections.projecting import EVERYBODY, Among, Names, OpenTransaction, PassedOf, Wanted
 from temple_ledger.projections.tables import Table
 from temple_ledger.projections.tally import Key
 
@@ -64,7 +74,8 @@ class PostgresTransaction:
         self._rows = connection
         """Of members who have no row that this transaction has written."""
         self._wide = wide
-        self._behind: Callable[[Write], None] = _at_once
+        self._behind: Callable[[Write], None] = at_once
+        self._fills = False
         self._holder = holder
         self._retracted = retracted
         self._has_lost: bool | None = None
@@ -173,6 +184,9 @@ class PostgresTransaction:
         ((events, to),) = self.connection.execute(statement("log_passed"), values).fetchall()
         return events, Position(to)
 
+    def divided(self, parts: int, *, after: Position, upto: Position) -> Sequence[Among]:
+        return divided(self.connection, parts, after, upto)
+
     def passed_of(
         self, lanes: Sequence[int], *, after: Position, upto: Position, limit: int, without: Names = frozenset()
     ) -> PassedOf:
@@ -182,7 +196,13 @@ class PostgresTransaction:
 
     @contextmanager
     def by_member(
-        self, wanted: Wanted, *, after: Position, upto: Position, lanes: Sequence[int] = ()
+        self,
+        wanted: Wanted,
+        *,
+        after: Position,
+        upto: Position,
+        lanes: Sequence[int] = (),
+        among: Iterable[Among] = (EVERYBODY,),
     ) -> Iterator[Iterator[ByMember]]:
         """Within the block, rows are written on a thread, and read on a connection that does not wait for it.
 
@@ -190,16 +210,24 @@ class PostgresTransaction:
         """
         if self._wide is None:
             raise TooWide("there is no other connection to read on")
-        with pieces_by_member(self._wide.log(), wanted, after=after, upto=upto, lanes=lanes) as pieces:
+        with pieces_by_member(self._wide.log(), wanted, after=after, upto=upto, lanes=lanes, among=among) as pieces:
             with write_behind() as self._behind:
                 self._rows = self._wide.rows()
                 try:
                     yield pieces
                 finally:
                     self._rows = self.connection
-            self._behind = _at_once
+            self._behind = at_once
+
+    def holds_nothing(self, projection: MemberProjection[Any]) -> bool:
+        return holds_nothing(self.connection, projection)
+
+    def fill(self) -> None:
+        self._fills = True
 
     def stored(self, projection: MemberProjection[Any], user_ids: Sequence[str]) -> Mapping[str, StoredRows]:
+        if self._fills:
+            return dict.fromkeys(user_ids, StoredRows(EMPTY, None))
         rows = tables.rows_of_members(self._rows, projection.tables, user_ids)
         frontiers = self._frontiers(projection.key, user_ids)
         return {user_id: StoredRows(found, frontiers.get(user_id)) for user_id, found in rows.items()}
@@ -216,51 +244,43 @@ class PostgresTransaction:
 
     def changed(self, user_ids: Sequence[str], upto: Position) -> Mapping[str, Position]:
         values = {"user_ids": list(user_ids), "upto": upto}
-        found = self.connection.execute(statement("seal_changed_of"), values, prepare=True)
-        return {user_id: Position(position) for user_id, position in found}
+        return dict(self.connection.execute(statement("seal_changed_of"), values, prepare=True).fetchall())
 
     def has_lost(self) -> bool:
         if self._has_lost is None:
             self._has_lost = self.connection.execute(statement("seal_has_lost")).fetchone() == (True,)
         return self._has_lost
 
+    def put(self, projection: MemberProjection[Any], written: Sequence[WrittenMembers]) -> None:
+        for some in written:
+            self._behind(partial(write_members, self.connection, projection, some, filling=self._fills))
+
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
         wide = self._rows is not self.connection
-        for table in declared:
-            new, changed = changes.inserts.get(table.name, []), changes.updates.get(table.name, [])
-            gone = changes.deletes.get(table.name, [])
+        for table, (new, changed, gone) in zip(declared, map(changes.of, declared), strict=True):
             if wide:
-                self._behind(partial(write_apart, self.connection, table, new, changed, gone))
+                self._behind(partial(write_rows, self.connection, table, new, changed, gone))
             else:
                 tables.write(self.connection, table, [*new, *changed], gone)
 
     def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
-        self._behind(partial(write_frontiers, self.connection, key, frontiers))
+        write = fill_frontiers if self._fills else write_frontiers
+        self._behind(partial(write, self.connection, key, frontiers))
 
     def add(self, table: Table, increments: Mapping[Key, int]) -> None:
-        tables.add(self.connection, table, increments)
+        add_counts(self.connection, table, increments)
 
     def park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None:
         if failures:
             self._behind(partial(write_failures, self.connection, key, failures))
 
     def effect_starts(self, key: ProjectionKey) -> Mapping[str, Position]:
-        found = self.connection.execute(statement("effect_starts"), key.parameters)
-        return {name: Position(position) for name, position in found}
+        return effect_starts(self.connection, key)
 
     def special_events(
         self, *, after: Position, upto: Position, older_than: timedelta, positions: Sequence[Position] | None = None
     ) -> Mapping[Position, Special]:
-        found = self.connection.execute(
-            statement("effect_special"),
-            {
-                "after": after,
-                "upto": upto,
-                "older_than": older_than,
-                "positions": None if positions is None else list(positions),
-            },
-        )
-        return {Position(position): Special(*rest) for position, *rest in found}
+        return special_events(self.connection, after, upto, older_than, positions)
 
     def is_followed(self, key: ProjectionKey) -> bool:
         return is_followed(self.connection, key)
@@ -294,10 +314,6 @@ class PostgresTransaction:
             raise StaleCheckpoint(
                 f"the checkpoint of {before.projection} was moved by somebody else; nothing was stored"
             )
-
-
-def _at_once(write: Write) -> None:
-    write()
 
 
 def transactions(

@@ -1,0 +1,51 @@
+"""The program of a runner's second process: it folds the parts of members that it is given."""
+
+import os
+import sys
+import threading
+from multiprocessing.connection import Connection
+
+from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
+from temple_ledger.infrastructure.read_models.runner.beside import DONE, READY, NotFolded
+from temple_ledger.infrastructure.read_models.runner.part_folder import PartFolder
+from temple_ledger.projections.built_in import BUILT_IN
+from temple_ledger.projections.registry import catalogue
+from temple_ledger.projections.step import TooWide
+
+
+def main(descriptor: int) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with Connection(descriptor) as wire, rare_collections():
+        try:
+            dsn, name = wire.recv()
+            folder = PartFolder(Database(dsn, name=name), BUILT_IN, catalogue())
+            wire.send(READY)
+            while True:
+                number, step, among = wire.recv()
+                try:
+                    for folded in folder.fold(step, among):
+                        wire.send((number, folded))
+                except OSError:
+                    raise
+                except TooWide as error:
+                    wire.send((number, NotFolded(str(error), too_wide=True)))
+                except Exception as error:  # noqa: BLE001 - the runner meets the same by itself, and says what it is
+                    wire.send((number, NotFolded(f"{type(error).__name__}: {error}", too_wide=False)))
+                else:
+                    wire.send((number, DONE))
+        except (EOFError, OSError):
+            # the runner is gone
+            return
+
+
+def _end_with_parent() -> None:
+    """Its end closes our stdin, which carries nothing else."""
+    # not through sys.stdin, whose lock the interpreter would wait for at its own end
+    while os.read(0, 1):
+        pass
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
