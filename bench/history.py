@@ -61,6 +61,17 @@ def loaded(site: Site, of: History) -> str:
     return site.template(f"bench_loaded_{of.events}_{of.members}", EMPTY, fill)
 
 
+def half_of(site: Site, of: History) -> History:
+    """The first half of its lines."""
+    path = of.path.with_name(f"{of.path.stem}-half.jsonl")
+    lines = of.lines // 2
+    with of.path.open("rb") as whole, path.open("wb") as half:
+        half.writelines(islice(whole, lines))
+    with path.open("rb") as half:
+        events = len({line[len(_BEFORE_ID) : _ID_ENDS] for line in half})
+    return History(path, events, of.members, lines)
+
+
 def as_csv(site: Site, of: History) -> Path:
     """The same rows in the same order, as psql wrote them."""
     path = of.path.with_suffix(".csv")

@@ -10,15 +10,14 @@ from time import perf_counter
 from types import FrameType
 
 from bench.apart import alone, peak_mebibytes
-from bench.history import History, loaded
-from bench.site import Site, rows
+from bench.history import History, import_file, loaded
+from bench.site import EMPTY, Site, rows, tidy
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.processes.second_process import SecondProcess
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
-from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.processor import Projection
@@ -35,7 +34,7 @@ class CaughtUp:
 def catch_up(dsn: str, names: Sequence[str] | None = None) -> CaughtUp:
     """Of these projections; None is all of them."""
     database = Database(dsn)
-    second = SecondProcess(_environment(dsn), NullWatcher())
+    second = SecondProcess(database, _environment())
     with Wakeup(database) as wakeup, second.ended():
         runner = Runner(database, _named(names), wakeup, catalogue=CATALOGUE, beside=second)
         started = perf_counter()
@@ -44,8 +43,8 @@ def catch_up(dsn: str, names: Sequence[str] | None = None) -> CaughtUp:
     return CaughtUp(seconds, peak_mebibytes() + _peak_of_children())
 
 
-def _environment(dsn: str) -> Mapping[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TEMPLE_DATABASE_URL": dsn}
+def _environment() -> Mapping[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def _peak_of_children() -> float:
@@ -62,6 +61,20 @@ def folded(site: Site, of: History) -> str:
         alone(catch_up, dsn)
 
     return site.template(f"bench_folded_{of.events}_{of.members}", loaded(site, of), fill)
+
+
+def half_folded(site: Site, of: History, half: History) -> str:
+    """A database with all of the history in its log, of which this half has been folded, to copy from."""
+
+    def fill(dsn: str) -> None:
+        for part in (half, of):
+            assert alone(import_file, dsn, part.path).added == part.events - (half.events if part is of else 0)
+            if part is half:
+                site.say("  catching up with the first half")
+                alone(catch_up, dsn)
+        tidy(dsn)
+
+    return site.template(f"bench_half_folded_{of.events}_{of.members}", EMPTY, fill)
 
 
 def daemon(dsn: str) -> None:
