@@ -21,10 +21,14 @@ def main(descriptor: int) -> None:
             dsn, name = wire.recv()
             folder = PartFolder(Database(dsn, name=name), BUILT_IN, catalogue())
             wire.send(READY)
+            at_work_on = 0
             while True:
                 number, step, among = wire.recv()
                 try:
-                    for folded in folder.fold(step, among):
+                    if number != at_work_on:
+                        folder.begin(step)
+                        at_work_on = number
+                    for folded in [folder.counted()] if among is None else folder.fold(among):
                         wire.send((number, folded))
                 except OSError:
                     raise

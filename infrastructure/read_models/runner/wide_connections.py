@@ -94,6 +94,12 @@ def pieces_by_member(
         yield pieces
 
 
+def passed(connection: Connection, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
+    values = {"after": after, "upto": upto, "limit": limit}
+    ((events, to),) = connection.execute(statement("log_passed"), values).fetchall()
+    return events, Position(to)
+
+
 def divided(connection: Connection, parts: int, after: Position, upto: Position) -> Sequence[Among]:
     """The members with events in (after, upto], in about so many parts of about as many events each."""
     shares = [number / parts for number in range(1, parts)]
