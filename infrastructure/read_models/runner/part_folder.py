@@ -14,7 +14,12 @@ from temple_ledger.infrastructure.database.tables import RowsApart, rows_apart
 from temple_ledger.infrastructure.read_models.runner.beside import Folded, WideStep
 from temple_ledger.infrastructure.read_models.runner.step_rows import WrittenMembers, new_frontiers
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, transactions
-from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections, pieces_by_member
+from temple_ledger.infrastructure.read_models.runner.wide_connections import (
+    EVENTS_AT_A_TIME,
+    FILLING_AT_A_TIME,
+    WideConnections,
+    pieces_by_member,
+)
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.brake import Notes
 from temple_ledger.projections.checkpoint import Checkpoint
@@ -55,7 +60,9 @@ class PartFolder:
             return
         wanted = reduce(or_, [part.wanted for part in parts])
         after = step.checkpoints[0].position
-        with pieces_by_member(self._wide.log(), wanted, after=after, upto=step.upto, among=(among,)) as pieces:
+        most = FILLING_AT_A_TIME if step.fills else EVENTS_AT_A_TIME
+        log, upto = self._wide.log(), step.upto
+        with pieces_by_member(log, wanted, after=after, upto=upto, among=(among,), most_events=most) as pieces:
             for piece in pieces:
                 piece.decoded = {}
                 for part in parts:
