@@ -22,7 +22,7 @@ from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.processes import second_process
 from temple_ledger.infrastructure.processes.second_process import SecondProcess
 from temple_ledger.infrastructure.read_models.operations import set_state
-from temple_ledger.infrastructure.read_models.runner.beside import FAR, Folded, Others, Shared, WideStep
+from temple_ledger.infrastructure.read_models.runner.beside import FAR, READY, Folded, Others, Shared, WideStep
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.together import wide_step_together
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
@@ -38,7 +38,7 @@ from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection, Step, processor_of
 from temple_ledger.projections.projecting import Among
 from temple_ledger.projections.role_periods import role_periods
-from temple_ledger.projections.step import FoldedPart
+from temple_ledger.projections.step import FoldedPart, TooWide
 from temple_ledger.projections.testing.histories import at, joined, role_added, role_removed
 from tests.cli.conftest import Typed, environment, home, temple  # noqa: F401 -- fixtures
 from tests.queries.builders import unfoldable
@@ -320,6 +320,35 @@ def test_frozen_with_a_part_it_is_not_waited_for(ledger: LedgerScenario, monkeyp
     second = Second(ledger.database, lambda second: second.send(signal.SIGSTOP))
     second.catch_up()
     assert second.begun == 1
+    require_all_folded(ledger)
+
+
+def test_a_step_that_ends_while_more_comes_than_it_takes_leaves_the_process_to_the_next_one(
+    ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for anybody: the runner was slow, the process was not still."""
+    monkeypatch.setattr(second_process, "MOST_WAITING", 0)
+    monkeypatch.setattr(second_process, "STILL_SECONDS", -1.0)
+    come = threading.Event()
+
+    class Receiving(Second):
+        def _receive(self, message: Any) -> None:
+            if message != READY:
+                come.set()
+            super()._receive(message)
+
+    def void(_: Second) -> None:
+        wait_until(come.is_set)
+        raise TooWide
+
+    second = Receiving(ledger.database, void)
+    with stepping(second, ledger.database) as step:
+        with pytest.raises(TooWide):
+            step(EVERYTHING)
+        monkeypatch.undo()
+        second._then = lambda _: None
+        step(EVERYTHING)
+    assert second.members_folded()
     require_all_folded(ledger)
 
 
