@@ -3,7 +3,8 @@
 Between the two goes a socket pair, over which each object is a pickle. Nobody else has an end of it.
 
     to the process      its Database; then (number of the step, the step, whose members)
-    from the process    READY; then (number of the step, what was folded), (number, DONE), (number, why it cannot)
+    from the process    READY, or why it cannot begin; then (number of the step, what was folded), (number, DONE),
+                        (number, why it cannot)
 """
 
 import os
@@ -61,6 +62,8 @@ class SecondProcess:
         self._step: _Step | None = None
         self._number = 0
         self._is_ready = self._is_gone = False
+        self._reason: str | None = None
+        """Why it could not begin."""
 
     @property
     def is_there(self) -> bool:
@@ -142,7 +145,8 @@ class SecondProcess:
         process = self._process
         if process is not None:
             process.kill()
-            log.warning("a second process ended early", exit_code=process.wait())
+            why = {} if self._reason is None else {"reason": self._reason}
+            log.warning("a second process ended early", exit_code=process.wait(), **why)
         self._may_begin = False
         self.end()
 
@@ -172,6 +176,9 @@ class SecondProcess:
             if message == READY:
                 self._is_ready = True
                 self._give()
+                return
+            if isinstance(message, NotFolded):
+                self._reason = message.why
                 return
             number, what = message
             step = self._step

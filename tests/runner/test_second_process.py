@@ -7,15 +7,19 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count as numbers
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.conninfo import make_conninfo
 from structlog.testing import capture_logs
 
 from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.log.wakeup import Wakeup
@@ -349,6 +353,33 @@ def test_a_step_that_ends_while_more_comes_than_it_takes_leaves_the_process_to_t
         second._then = lambda _: None
         step(EVERYTHING)
     assert second.members_folded()
+    require_all_folded(ledger)
+
+
+def test_why_it_cannot_begin_is_in_the_log_in_one_line(
+    ledger: LedgerScenario, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = make_conninfo(ledger.database.dsn, dbname="nowhere")
+    second = Second(replace(ledger.database, dsn=nowhere))
+    with capture_logs() as logs, second.ended():
+        second.begin()
+        wait_until(lambda: not second.is_there)
+        with second.folding(WideStep((), Position(1), fills=False), Shared(())):
+            pass
+        second.begin()
+    (reason,) = [each["reason"] for each in logs if each["event"] == "a second process ended early"]
+    assert 'database "nowhere" does not exist' in reason
+    assert not second.is_there
+    assert capfd.readouterr().err == ""
+
+
+def test_where_a_wide_step_gets_no_connection_batches_go_on(ledger: LedgerScenario) -> None:
+    def refused(connection: psycopg.Connection[Any]) -> None:
+        asked = "select current_user = 'temple_read' and current_setting('application_name') = 'temple run'"
+        if connection.execute(asked).fetchone() == (True,):
+            raise psycopg.errors.TooManyConnections
+
+    Second(replace(ledger.database, check=refused)).catch_up()
     require_all_folded(ledger)
 
 
