@@ -1,7 +1,7 @@
 """Counting: what a tally adds for events, some at a time."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from sys import intern
@@ -13,6 +13,7 @@ from temple_ledger.domain.position import PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import Failure, without
 from temple_ledger.projections.frames import frames_as_text
+from temple_ledger.projections.projecting import Sums
 from temple_ledger.projections.tally import Brief, BuiltInTally, Key, Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
@@ -30,6 +31,18 @@ class TallyBatch:
             self.increments[key] = self.increments.get(key, 0) + number
         self.failures += other.failures
         self.counted += other.counted
+
+
+class _Keyed:
+    def __init__(self, key_of: Callable[[Brief], Key], briefs: Mapping[Brief, int]) -> None:
+        self._key_of = key_of
+        self._briefs = briefs
+
+    def __len__(self) -> int:
+        return len(self._briefs)
+
+    def items(self) -> Iterator[tuple[Key, int]]:
+        return ((self._key_of(brief), number) for brief, number in sorted(self._briefs.items()))
 
 
 class Counted(NamedTuple):
@@ -81,11 +94,28 @@ class Counting:
         """What was counted here, for another one of the same tally."""
         return Counted(self._briefs, self._batch)
 
+    @property
+    def failures(self) -> Sequence[Failure]:
+        return self._batch.failures
+
+    @property
+    def number(self) -> int:
+        """The sum of all counts."""
+        return self._briefs.total() + self._batch.counted
+
+    def sums(self) -> Sums:
+        """All counts by key; those that were counted together in the order of their keys, each of which is made when
+        it is its turn."""
+        tally = self._tally
+        if isinstance(tally, BuiltInTally) and not self._batch.increments:
+            return _Keyed(tally.key_of, self._briefs)
+        return self.total().increments
+
     def total(self) -> TallyBatch:
-        """Of all that were counted; those that were counted together in the order of their keys."""
+        """Of all that were counted."""
         tally, total = self._tally, TallyBatch(counted=self._briefs.total())
         if isinstance(tally, BuiltInTally):
-            total.increments = {tally.key_of(brief): number for brief, number in sorted(self._briefs.items())}
+            total.increments = {tally.key_of(brief): number for brief, number in self._briefs.items()}
         total.add(self._batch)
         return total
 

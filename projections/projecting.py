@@ -53,6 +53,14 @@ PassedOf = tuple[int, Position, int]
 """Events of some lanes, the position of the last event of all, and how many there are of all."""
 
 
+class Sums(Protocol):
+    """By key, as a mapping has them."""
+
+    def __len__(self) -> int: ...
+
+    def items(self) -> Iterable[tuple[Key, int]]: ...
+
+
 class ProjectingTransaction(SealedLog, Protocol):
     """What a step does to the database; all of it is committed, or nothing."""
 
@@ -144,7 +152,7 @@ class ProjectingTransaction(SealedLog, Protocol):
 
     def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None: ...
 
-    def add(self, table: Table, increments: Mapping[Key, int]) -> None: ...
+    def add(self, table: Table, increments: Sums) -> None: ...
 
     def park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None: ...
 

@@ -54,14 +54,15 @@ class TallyShare:
         return part
 
     def finish(self, to: Position, passed: int) -> None:
-        tally, total = placed(self._processor.projection, self._checkpoint), self._counting.total()
-        self._transaction.add(tally.table, total.increments)
-        self._transaction.park(tally.key, total.failures)
+        tally, counting = placed(self._processor.projection, self._checkpoint), self._counting
+        sums = counting.sums()
+        self._transaction.add(tally.table, sums)
+        self._transaction.park(tally.key, counting.failures)
         self._transaction.advance(
-            self._checkpoint, to=to, passed=passed, counted=total.counted, reads=self._processor.reads
+            self._checkpoint, to=to, passed=passed, counted=counting.number, reads=self._processor.reads
         )
-        self._position, self._events, self._rows = to, passed, len(total.increments)
-        self._failures = total.failures
+        self._position, self._events, self._rows = to, passed, len(sums)
+        self._failures = counting.failures
 
     def committed(self) -> Step:
         self._processor.remember(self._checkpoint, self._position, self._failures)

@@ -4,7 +4,7 @@ One statement for each kind of work and table, composed once, to the bytes that 
 as an array per column.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import groupby, islice
 from operator import itemgetter
@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 from temple_ledger.infrastructure.database.array_text import array_text
 from temple_ledger.infrastructure.database.copying import as_text, copy_text, copy_texts
 from temple_ledger.projections.processor import Projection
+from temple_ledger.projections.projecting import Sums
 from temple_ledger.projections.tables import Column, ColumnType, Row, Table
 from temple_ledger.projections.tally import Tally
 
@@ -178,13 +179,13 @@ def delete(connection: psycopg.Connection[Any], table: Table, keys: Sequence[Row
     _execute_columns(connection, _delete_statement(table), None, keys)
 
 
-def add(connection: psycopg.Connection[Any], table: Table, increments: Mapping[Row, int]) -> None:
+def add(connection: psycopg.Connection[Any], table: Table, increments: Sums) -> None:
     """Sorted, so that two writers could never lock the keys in opposite orders."""
     counted = [(*key, number) for key, number in sorted(increments.items())]
     _execute_columns(connection, _add_statement(table), None, counted)
 
 
-def fill_counts(connection: psycopg.Connection[Any], table: Table, increments: Mapping[Row, int]) -> None:
+def fill_counts(connection: psycopg.Connection[Any], table: Table, increments: Sums) -> None:
     """The same, of a table that is empty, and that nobody else writes; some at a time."""
     counted = iter(increments.items())
     texts = iter(lambda: [(*key, number) for key, number in islice(counted, COUNTS_AT_A_TIME)], [])

@@ -28,10 +28,14 @@ def main(descriptor: int) -> None:
                 wire.send(NotFolded(reason_of(error), too_wide=False))
                 return
             wire.send(READY)
+            at_work_on = 0
             while True:
                 number, step, among = wire.recv()
                 try:
-                    for folded in folder.fold(step, among):
+                    if number != at_work_on:
+                        folder.begin(step)
+                        at_work_on = number
+                    for folded in [folder.counted()] if among is None else folder.fold(among):
                         wire.send((number, folded))
                 except OSError:
                     raise

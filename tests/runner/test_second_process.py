@@ -108,7 +108,11 @@ class Second(SecondProcess):
             self.runner.run(until_caught_up=True)
 
     def members_folded(self) -> set[str]:
-        return {user_id for part in self.folded for some in part.written or () for user_id in some.frontiers}
+        found: set[str] = set()
+        for some in (some for part in self.folded for some in part.written or ()):
+            text = some.frontiers if isinstance(some.frontiers, str) else None
+            found.update(some.frontiers if text is None else [line.split("\t")[2] for line in text.splitlines()])
+        return found
 
 
 class _OneOf(Shared):

@@ -12,9 +12,14 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.tables import RowsApart, rows_apart
 from temple_ledger.infrastructure.read_models.runner.beside import Folded, WideStep
-from temple_ledger.infrastructure.read_models.runner.step_rows import WrittenMembers
+from temple_ledger.infrastructure.read_models.runner.step_rows import WrittenMembers, new_frontiers
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, transactions
-from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections, pieces_by_member
+from temple_ledger.infrastructure.read_models.runner.wide_connections import (
+    EVENTS_AT_A_TIME,
+    FILLING_AT_A_TIME,
+    WideConnections,
+    pieces_by_member,
+)
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.brake import Notes
 from temple_ledger.projections.checkpoint import Checkpoint
@@ -41,18 +46,32 @@ class PartFolder:
         opened = transactions(self._connection)
         self._processors = {each.key: processor_of(each, opened, catalogue=catalogue) for each in projections}
 
-    def fold(self, step: WideStep, among: Among) -> Iterator[Folded]:
-        """What was folded of some members at a time, and last what is not counted by members."""
-        parts = [_Part(self._processors[each.key], each, self._connection, step) for each in step.checkpoints]
+        self._step: WideStep | None = None
+        self._parts: Sequence[_Part] = ()
+
+    def begin(self, step: WideStep) -> None:
+        self._step = step
+        self._parts = [_Part(self._processors[each.key], each, self._connection, step) for each in step.checkpoints]
+
+    def fold(self, among: Among) -> Iterator[Folded]:
+        """What was folded of some of these members at a time."""
+        step, parts = self._step, self._parts
+        if step is None:
+            return
         wanted = reduce(or_, [part.wanted for part in parts])
         after = step.checkpoints[0].position
-        with pieces_by_member(self._wide.log(), wanted, after=after, upto=step.upto, among=(among,)) as pieces:
+        most = FILLING_AT_A_TIME if step.fills else EVENTS_AT_A_TIME
+        log, upto = self._wide.log(), step.upto
+        with pieces_by_member(log, wanted, after=after, upto=upto, among=(among,), most_events=most) as pieces:
             for piece in pieces:
                 piece.decoded = {}
                 for part in parts:
                     part.share.fold(piece, step.upto)
                 yield [part.of_members() for part in parts]
-        yield [part.counted() for part in parts]
+
+    def counted(self) -> Folded:
+        """Of all members of the step that were folded here, what is not stored by members."""
+        return [part.counted() for part in self._parts]
 
 
 class _Part:
@@ -80,7 +99,7 @@ class _Handing(PostgresTransaction):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self._new: Mapping[str, RowsApart] = {}
-        self._moved: Mapping[str, Frontier | None] = {}
+        self._moved: Mapping[str, Frontier | None] | str = {}
         self._members: list[WrittenMembers] = []
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
@@ -88,7 +107,7 @@ class _Handing(PostgresTransaction):
         self._new = {table.name: rows_apart(table, *found[table.name]) for table in declared if any(found[table.name])}
 
     def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
-        self._moved = frontiers
+        self._moved = new_frontiers(key, frontiers) if self._fills else frontiers
 
     def park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None:
         self._members.append(WrittenMembers(self._new, self._moved, failures))

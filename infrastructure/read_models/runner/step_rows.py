@@ -17,8 +17,8 @@ from temple_ledger.projections.fold import Frontier
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import TooWide
+from temple_ledger.projections.projecting import Sums
 from temple_ledger.projections.tables import Row, Table
-from temple_ledger.projections.tally import Key
 
 Connection = psycopg.Connection[Any]
 
@@ -32,7 +32,8 @@ class WrittenMembers:
     another one stores them."""
 
     rows: Mapping[str, RowsApart]
-    frontiers: Mapping[str, Frontier | None]
+    frontiers: Mapping[str, Frontier | None] | str
+    """A text for COPY where none are stored."""
     failures: Sequence[Failure]
 
 
@@ -56,30 +57,32 @@ def holds_nothing(connection: Connection, projection: MemberProjection[Any]) -> 
     return connection.execute(statement("frontier_any"), projection.key.parameters).fetchone() is None
 
 
-def add_counts(connection: Connection, table: Table, increments: Mapping[Key, int]) -> None:
+def add_counts(connection: Connection, table: Table, increments: Sums) -> None:
     if len(increments) > MANY and is_empty(connection, table):
         tables.fill_counts(connection, table, increments)
     else:
         tables.add(connection, table, increments)
 
 
-def write_members(
-    connection: Connection, projection: MemberProjection[Any], written: WrittenMembers, *, filling: bool
-) -> None:
+def write_members(connection: Connection, projection: MemberProjection[Any], written: WrittenMembers) -> None:
     for table in projection.tables:
         if table.name in written.rows:
             write_apart(connection, table, written.rows[table.name])
-    put_frontiers = fill_frontiers if filling else write_frontiers
     put_frontiers(connection, projection.key, written.frontiers)
     if written.failures:
         write_failures(connection, projection.key, written.failures)
 
 
-def fill_frontiers(connection: Connection, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
-    """Where none are stored."""
-    there = {user_id: frontier for user_id, frontier in frontiers.items() if frontier is not None}
-    if there:
-        copy_text(connection, "projection_frontier", FRONTIER, frontiers_as_text(key, there))
+def new_frontiers(key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> str:
+    return frontiers_as_text(key, {user_id: each for user_id, each in frontiers.items() if each is not None})
+
+
+def put_frontiers(connection: Connection, key: ProjectionKey, frontiers: Mapping[str, Frontier | None] | str) -> None:
+    """As a text of `new_frontiers` where none are stored."""
+    if not isinstance(frontiers, str):
+        write_frontiers(connection, key, frontiers)
+    elif frontiers:
+        copy_text(connection, "projection_frontier", FRONTIER, frontiers)
 
 
 def write_frontiers(connection: Connection, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:

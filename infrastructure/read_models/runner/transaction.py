@@ -22,19 +22,17 @@ from temple_ledger.infrastructure.read_models.feed.changes import is_followed, r
 from temple_ledger.infrastructure.read_models.feed.outbox import send
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import histories
+from temple_ledger.infrastructure.read_models.runner import step_rows
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal
 from temple_ledger.infrastructure.read_models.runner.special_events import effect_starts, special_events
-from temple_ledger.infrastructure.read_models.runner.step_rows import (
-    WrittenMembers,
-    add_counts,
-    fill_frontiers,
-    holds_nothing,
-    write_failures,
-    write_frontiers,
-    write_members,
-    write_rows,
+from temple_ledger.infrastructure.read_models.runner.wide_connections import (
+    EVENTS_AT_A_TIME,
+    FILLING_AT_A_TIME,
+    WideConnections,
+    divided,
+    passed,
+    pieces_by_member,
 )
-from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections, divided, pieces_by_member
 from temple_ledger.infrastructure.read_models.runner.write_behind import Write, at_once, write_behind
 from temple_ledger.projections.batch import Exceptions, Failure, StoredRows
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
@@ -47,9 +45,8 @@ from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.lanes import LANES
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import TooWide
-from temple_ledger.projections.projecting import EVERYBODY, Among, Names, OpenTransaction, PassedOf, Wanted
+from temple_ledger.projections.projecting import EVERYBODY, Among, Names, OpenTransaction, PassedOf, Sums, Wanted
 from temple_ledger.projections.tables import Table
-from temple_ledger.projections.tally import Key
 
 Connection = psycopg.Connection[Any]
 
@@ -180,9 +177,7 @@ class PostgresTransaction:
         return events(self.connection, after=after, upto=upto, limit=limit, payloads=payloads)
 
     def passed(self, *, after: Position, upto: Position, limit: int) -> tuple[int, Position]:
-        values = {"after": after, "upto": upto, "limit": limit}
-        ((events, to),) = self.connection.execute(statement("log_passed"), values).fetchall()
-        return events, Position(to)
+        return passed(self.connection, after, upto, limit)
 
     def divided(self, parts: int, *, after: Position, upto: Position) -> Sequence[Among]:
         return divided(self.connection, parts, after, upto)
@@ -210,7 +205,10 @@ class PostgresTransaction:
         """
         if self._wide is None:
             raise TooWide("there is no other connection to read on")
-        with pieces_by_member(self._wide.log(), wanted, after=after, upto=upto, lanes=lanes, among=among) as pieces:
+        most, log = FILLING_AT_A_TIME if self._fills else EVENTS_AT_A_TIME, self._wide.log()
+        with pieces_by_member(
+            log, wanted, after=after, upto=upto, lanes=lanes, among=among, most_events=most
+        ) as pieces:
             with write_behind() as self._behind:
                 self._rows = self._wide.rows()
                 try:
@@ -220,7 +218,7 @@ class PostgresTransaction:
             self._behind = at_once
 
     def holds_nothing(self, projection: MemberProjection[Any]) -> bool:
-        return holds_nothing(self.connection, projection)
+        return step_rows.holds_nothing(self.connection, projection)
 
     def fill(self) -> None:
         self._fills = True
@@ -251,28 +249,28 @@ class PostgresTransaction:
             self._has_lost = self.connection.execute(statement("seal_has_lost")).fetchone() == (True,)
         return self._has_lost
 
-    def put(self, projection: MemberProjection[Any], written: Sequence[WrittenMembers]) -> None:
+    def put(self, projection: MemberProjection[Any], written: Sequence[step_rows.WrittenMembers]) -> None:
         for some in written:
-            self._behind(partial(write_members, self.connection, projection, some, filling=self._fills))
+            self._behind(partial(step_rows.write_members, self.connection, projection, some))
 
     def write(self, declared: Sequence[Table], changes: Changes) -> None:
         wide = self._rows is not self.connection
         for table, (new, changed, gone) in zip(declared, map(changes.of, declared), strict=True):
             if wide:
-                self._behind(partial(write_rows, self.connection, table, new, changed, gone))
+                self._behind(partial(step_rows.write_rows, self.connection, table, new, changed, gone))
             else:
                 tables.write(self.connection, table, [*new, *changed], gone)
 
     def move_frontiers(self, key: ProjectionKey, frontiers: Mapping[str, Frontier | None]) -> None:
-        write = fill_frontiers if self._fills else write_frontiers
-        self._behind(partial(write, self.connection, key, frontiers))
+        moved = step_rows.new_frontiers(key, frontiers) if self._fills else frontiers
+        self._behind(partial(step_rows.put_frontiers, self.connection, key, moved))
 
-    def add(self, table: Table, increments: Mapping[Key, int]) -> None:
-        add_counts(self.connection, table, increments)
+    def add(self, table: Table, increments: Sums) -> None:
+        step_rows.add_counts(self.connection, table, increments)
 
     def park(self, key: ProjectionKey, failures: Sequence[Failure]) -> None:
         if failures:
-            self._behind(partial(write_failures, self.connection, key, failures))
+            self._behind(partial(step_rows.write_failures, self.connection, key, failures))
 
     def effect_starts(self, key: ProjectionKey) -> Mapping[str, Position]:
         return effect_starts(self.connection, key)
