@@ -5,7 +5,10 @@ import sys
 import threading
 from multiprocessing.connection import Connection
 
-from temple_ledger.infrastructure.database.connection import Database
+import psycopg
+
+from temple_ledger.domain.errors import LedgerError
+from temple_ledger.infrastructure.database.connection import Database, reason_of
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.runner.beside import DONE, READY, NotFolded
 from temple_ledger.infrastructure.read_models.runner.part_folder import PartFolder
@@ -19,7 +22,11 @@ def main(descriptor: int) -> None:
     with Connection(descriptor) as wire, rare_collections():
         try:
             dsn, name = wire.recv()
-            folder = PartFolder(Database(dsn, name=name), BUILT_IN, catalogue())
+            try:
+                folder = PartFolder(Database(dsn, name=name), BUILT_IN, catalogue())
+            except (LedgerError, psycopg.Error) as error:
+                wire.send(NotFolded(reason_of(error), too_wide=False))
+                return
             wire.send(READY)
             at_work_on = 0
             while True:

@@ -4,7 +4,8 @@ Between the two goes a socket pair, over which each object is a pickle. Nobody e
 
     to the process      its Database; then (number of the step, the step, whose members), and None in the place of
                         members for what was counted of all of them
-    from the process    READY; then (number of the step, what was folded), (number, DONE), (number, why it cannot)
+    from the process    READY, or why it cannot begin; then (number of the step, what was folded), (number, DONE),
+                        (number, why it cannot)
 """
 
 import os
@@ -62,6 +63,8 @@ class SecondProcess:
         self._step: _Step | None = None
         self._number = 0
         self._is_ready = self._is_gone = False
+        self._reason: str | None = None
+        """Why it could not begin."""
 
     @property
     def is_there(self) -> bool:
@@ -125,25 +128,26 @@ class SecondProcess:
             self._number += 1
             self._step = current = _Step(self._number, step, parts, self)
             self._give()
+        is_lost = False
         try:
             yield current
         except BaseException:
-            lost = current.failed is not None and not current.failed.too_wide
-            if lost or current.is_still() or (self._is_gone and current.given):
-                self._give_up()
+            is_lost = current.is_still() or (current.failed is not None and not current.failed.too_wide)
             raise
         finally:
             with self._changed:
+                # first of all: what is read may wait for the step to take it, and the end waits for what is read
                 self._step = None
                 self._changed.notify_all()
-        if self._is_gone:
-            self._give_up()
+            if is_lost or self._is_gone:
+                self._give_up()
 
     def _give_up(self) -> None:
         process = self._process
         if process is not None:
             process.kill()
-            log.warning("a second process ended early", exit_code=process.wait())
+            why = {} if self._reason is None else {"reason": self._reason}
+            log.warning("a second process ended early", exit_code=process.wait(), **why)
         self._may_begin = False
         self.end()
 
@@ -176,12 +180,17 @@ class SecondProcess:
                 self._is_ready = True
                 self._give()
                 return
+            if isinstance(message, NotFolded):
+                self._reason = message.why
+                return
             number, what = message
             step = self._step
-            if step is None or step.number != number:
-                # of a step that is void
+            if step is None:
                 return
             step.received = time.monotonic()
+            if step.number != number:
+                # of a step that is void, whose part it ends first
+                return
             if what == DONE:
                 step.given -= 1
                 self._give()
@@ -190,6 +199,7 @@ class SecondProcess:
             else:
                 self._changed.wait_for(lambda: len(step.came) < MOST_WAITING or self._step is not step)
                 step.came.append(what)
+                step.received = time.monotonic()
             self._changed.notify_all()
 
 
@@ -207,7 +217,8 @@ class _Step:
         self._second = second
 
     def is_still(self) -> bool:
-        return self.given > 0 and time.monotonic() - self.received > STILL_SECONDS
+        """Not while it is the runner that takes nothing."""
+        return self.given > 0 and len(self.came) < MOST_WAITING and time.monotonic() - self.received > STILL_SECONDS
 
     def folded(self) -> Iterator[Folded]:
         yield from self._taken(0.0)

@@ -7,22 +7,26 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count as numbers
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.conninfo import make_conninfo
 from structlog.testing import capture_logs
 
 from temple_ledger.domain.catalogue import CATALOGUE
+from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.processes import second_process
 from temple_ledger.infrastructure.processes.second_process import SecondProcess
 from temple_ledger.infrastructure.read_models.operations import set_state
-from temple_ledger.infrastructure.read_models.runner.beside import FAR, Folded, Others, Shared, WideStep
+from temple_ledger.infrastructure.read_models.runner.beside import FAR, READY, Folded, Others, Shared, WideStep
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.together import wide_step_together
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
@@ -38,7 +42,7 @@ from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection, Step, processor_of
 from temple_ledger.projections.projecting import Among
 from temple_ledger.projections.role_periods import role_periods
-from temple_ledger.projections.step import FoldedPart
+from temple_ledger.projections.step import FoldedPart, TooWide
 from temple_ledger.projections.testing.histories import at, joined, role_added, role_removed
 from tests.cli.conftest import Typed, environment, home, temple  # noqa: F401 -- fixtures
 from tests.queries.builders import unfoldable
@@ -324,6 +328,62 @@ def test_frozen_with_a_part_it_is_not_waited_for(ledger: LedgerScenario, monkeyp
     second = Second(ledger.database, lambda second: second.send(signal.SIGSTOP))
     second.catch_up()
     assert second.begun == 1
+    require_all_folded(ledger)
+
+
+def test_a_step_that_ends_while_more_comes_than_it_takes_leaves_the_process_to_the_next_one(
+    ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for anybody: the runner was slow, the process was not still."""
+    monkeypatch.setattr(second_process, "MOST_WAITING", 0)
+    monkeypatch.setattr(second_process, "STILL_SECONDS", -1.0)
+    come = threading.Event()
+
+    class Receiving(Second):
+        def _receive(self, message: Any) -> None:
+            if message != READY:
+                come.set()
+            super()._receive(message)
+
+    def void(_: Second) -> None:
+        wait_until(come.is_set)
+        raise TooWide
+
+    second = Receiving(ledger.database, void)
+    with stepping(second, ledger.database) as step:
+        with pytest.raises(TooWide):
+            step(EVERYTHING)
+        monkeypatch.undo()
+        second._then = lambda _: None
+        step(EVERYTHING)
+    assert second.members_folded()
+    require_all_folded(ledger)
+
+
+def test_why_it_cannot_begin_is_in_the_log_in_one_line(
+    ledger: LedgerScenario, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = make_conninfo(ledger.database.dsn, dbname="nowhere")
+    second = Second(replace(ledger.database, dsn=nowhere))
+    with capture_logs() as logs, second.ended():
+        second.begin()
+        wait_until(lambda: not second.is_there)
+        with second.folding(WideStep((), Position(1), fills=False), Shared(())):
+            pass
+        second.begin()
+    (reason,) = [each["reason"] for each in logs if each["event"] == "a second process ended early"]
+    assert 'database "nowhere" does not exist' in reason
+    assert not second.is_there
+    assert capfd.readouterr().err == ""
+
+
+def test_where_a_wide_step_gets_no_connection_batches_go_on(ledger: LedgerScenario) -> None:
+    def refused(connection: psycopg.Connection[Any]) -> None:
+        asked = "select current_user = 'temple_read' and current_setting('application_name') = 'temple run'"
+        if connection.execute(asked).fetchone() == (True,):
+            raise psycopg.errors.TooManyConnections
+
+    Second(replace(ledger.database, check=refused)).catch_up()
     require_all_folded(ledger)
 
 

@@ -313,7 +313,7 @@ class Runner:
         except Exception as error:
             if passes(error) or isinstance(error, DatabaseUnavailable):
                 for led in group:
-                    led.pace.failed()
+                    (led.wide if self._is_far_behind(led) else led.pace).failed()
                 raise
             if len(group) > 1:
                 self._find_who_failed(group)
