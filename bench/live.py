@@ -23,26 +23,17 @@ def measure(bench: Bench) -> Findings:
     template = loaded(bench.site, of)
     verified: set[str] = set()
 
-    def ours(name: str, names: tuple[str, ...]) -> Mapping[str, float]:
-        with bench.site.copy(template) as dsn:
+    def ours(name: str, names: tuple[str, ...], begun: str, events: int) -> Mapping[str, float]:
+        with bench.site.copy(begun) as dsn:
             done = alone(catch_up, dsn, names)
             require_caught_up(dsn, names)
             if name not in verified:
                 require_verified(dsn, names)
                 verified.add(name)
-        return {name: of.events / done.seconds}
+        return {name: events / done.seconds}
 
     half = half_of(bench.site, of)
     half_template = half_folded(bench.site, of, half)
-
-    def ours_over_rows(names: tuple[str, ...]) -> Mapping[str, float]:
-        with bench.site.copy(half_template) as dsn:
-            done = alone(catch_up, dsn, names)
-            require_caught_up(dsn, names)
-            if MORE not in verified:
-                require_verified(dsn, names)
-                verified.add(MORE)
-        return {MORE: (of.events - half.events) / done.seconds}
 
     every = tuple(projection.name for projection in BUILT_IN)
 
@@ -52,9 +43,9 @@ def measure(bench: Bench) -> Findings:
 
     done = take_turns(
         {
-            OURS: lambda: ours(OURS, every),
-            TWO: lambda: ours(TWO, ("members", "activity")),
-            MORE: lambda: ours_over_rows(every),
+            OURS: lambda: ours(OURS, every, template, of.events),
+            TWO: lambda: ours(TWO, ("members", "activity"), template, of.events),
+            MORE: lambda: ours(MORE, every, half_template, of.events - half.events),
             PEER: peer,
         },
         sizes.rounds,
