@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SOURCES: Final = "Sources"
 """The section of the verbs that sources bring."""
 
+STDERR: Final = 2
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -178,8 +179,19 @@ def _settings(flags: Mapping[str, Any]) -> "Settings":
     return settings
 
 
+def _fill_descriptors() -> None:
+    """Where we were started without stdin, stdout or stderr, its number is of nothing. Or the connection to the
+    database would get it, and what some program prints would be sent to that."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        os.set_inheritable(number, True)
+    os.close(number)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(STDERR, "w", closefd=False)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code."""
+    _fill_descriptors()
     for stream in (sys.stdout, sys.stderr):
         # a terminal that knows less than Unicode gets escapes, not a failure
         with suppress(AttributeError, ValueError):
