@@ -181,10 +181,12 @@ def _settings(flags: Mapping[str, Any]) -> "Settings":
 
 def _fill_descriptors() -> None:
     """Where we were started without stdin, stdout or stderr, its number is of nothing. Or the connection to the
-    database would get it, and what some program prints would be sent to that."""
-    while (number := os.open(os.devnull, os.O_RDWR)) <= STDERR:
-        os.set_inheritable(number, True)
-    os.close(number)
+    database would get it, and what some program prints would be sent to that. To read there or to print fails still."""
+    for number, mode in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, mode), True)
     if sys.stderr is None:
         sys.stderr = os.fdopen(STDERR, "w", closefd=False)
 
