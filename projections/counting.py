@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from sys import intern
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import UndecodableEvent
@@ -14,7 +13,7 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import Failure, without
 from temple_ledger.projections.frames import frames_as_text
 from temple_ledger.projections.projecting import Sums
-from temple_ledger.projections.tally import Brief, BuiltInTally, Key, Tally
+from temple_ledger.projections.tally import Brief, Briefs, BuiltInTally, Key, Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 
@@ -34,21 +33,23 @@ class TallyBatch:
 
 
 class _Keyed:
-    def __init__(self, key_of: Callable[[Brief], Key], briefs: Mapping[Brief, int]) -> None:
-        self._key_of = key_of
-        self._briefs = briefs
+    def __init__(self, keys: Callable[[Iterable[Brief]], Iterator[Key]], numbers: Mapping[Brief, int]) -> None:
+        self._keys = keys
+        self._numbers = numbers
 
     def __len__(self) -> int:
-        return len(self._briefs)
+        return len(self._numbers)
 
     def items(self) -> Iterator[tuple[Key, int]]:
-        return ((self._key_of(brief), number) for brief, number in sorted(self._briefs.items()))
+        in_order = sorted(self._numbers)
+        return zip(self._keys(in_order), map(self._numbers.__getitem__, in_order), strict=True)
 
 
 class Counted(NamedTuple):
     """What one counting hands over to another."""
 
     briefs: Mapping[Brief, int]
+    names: Sequence[Any]
     others: TallyBatch
 
 
@@ -75,24 +76,26 @@ class Counting:
         self._count = tally.counter(catalogue)
         self._watch = watch
         self._batch = TallyBatch()
+        self._coder = tally.briefs() if isinstance(tally, BuiltInTally) else None
         self._briefs: Counter[Brief] = Counter()
 
     def count(self, events: Sequence[Recorded]) -> Sequence[Failure]:
         """The failures among these."""
         events, failures = without(self._left_out, events), self._batch.failures
         before = len(failures)
-        if not (isinstance(self._tally, BuiltInTally) and self._count_together(self._tally, events)):
+        if self._coder is None or not self._count_together(self._coder, events):
             self._count_each(events)
         return failures[before:]
 
     def add(self, counted: Counted) -> None:
         """What was counted elsewhere."""
-        self._briefs.update(counted.briefs)
+        if self._coder is not None:
+            self._briefs.update(self._coder.translated(counted.briefs, counted.names))
         self._batch.add(counted.others)
 
     def counted(self) -> Counted:
         """What was counted here, for another one of the same tally."""
-        return Counted(self._briefs, self._batch)
+        return Counted(self._briefs, () if self._coder is None else self._coder.names, self._batch)
 
     @property
     def failures(self) -> Sequence[Failure]:
@@ -104,40 +107,35 @@ class Counting:
         return self._briefs.total() + self._batch.counted
 
     def sums(self) -> Sums:
-        """All counts by key; those that were counted together in the order of their keys, each of which is made when
+        """All counts by key; those that were counted together in the order of their briefs, and each key is made when
         it is its turn."""
-        tally = self._tally
-        if isinstance(tally, BuiltInTally) and not self._batch.increments:
-            return _Keyed(tally.key_of, self._briefs)
+        if self._coder is not None and not self._batch.increments:
+            return _Keyed(self._coder.keys, self._briefs)
         return self.total().increments
 
     def total(self) -> TallyBatch:
         """Of all that were counted."""
-        tally, total = self._tally, TallyBatch(counted=self._briefs.total())
-        if isinstance(tally, BuiltInTally):
-            total.increments = {tally.key_of(brief): number for brief, number in self._briefs.items()}
+        total = TallyBatch(counted=self._briefs.total())
+        if self._coder is not None:
+            total.increments = dict(_Keyed(self._coder.keys, self._briefs).items())
         total.add(self._batch)
         return total
 
-    def _count_together(self, tally: BuiltInTally, events: Sequence[Recorded]) -> bool:
+    def _count_together(self, coder: Briefs, events: Sequence[Recorded]) -> bool:
         """False, and nothing is counted, where one of them may have to be parked."""
         briefs, there = self._briefs, len(self._briefs)
         try:
-            found = tally.briefs(events)
+            found = coder.of(events)
         except UndecodableEvent:
             return False
         briefs.update(found)
         # a dictionary has what is new at its end
-        new = list(islice(reversed(briefs), len(briefs) - there))[::-1]
-        keys = [tally.key_of(brief) for brief in new]
-        if keys and not tally.table.certainly_takes([(*key, 1) for key in keys]):
+        new = list(islice(reversed(briefs), len(briefs) - there))
+        if new and not self._tally.table.certainly_takes([(*key, 1) for key in coder.keys(new)]):
             briefs.subtract(found)
             for brief in new:
                 del briefs[brief]
             return False
-        for brief in new:
-            # each event came with texts of its own, and they are a few hundred different ones
-            briefs[tuple([intern(each) if type(each) is str else each for each in brief])] = briefs.pop(brief)
         return True
 
     def _count_each(self, events: Iterable[Recorded]) -> None:

@@ -1,7 +1,7 @@
 """A tally: a projection that counts. Counting does not depend on order, so no event is late for it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, TypeVar, overload
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, overload
 
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue
 from temple_ledger.domain.errors import ProjectionMisdeclared
@@ -14,10 +14,27 @@ from temple_ledger.projections.tables import ColumnType, Table, check_name
 Key = tuple[Any, ...]
 Increments = Mapping[Key, int]
 """By key, in the order of the table's key columns; zero and absent are the same."""
-Brief = tuple[Any, ...]
+Brief = int
 
 E = TypeVar("E", bound=Event)
 Count = Callable[[Recorded], Increments]
+
+
+class Briefs(Protocol):
+    """Numbers in the place of keys: quick to make, to compare and to store. Only this object can read them."""
+
+    def of(self, events: Sequence[Recorded]) -> list[Brief]:
+        """Of each event. Raises UndecodableEvent where one has none."""
+
+    def keys(self, briefs: Iterable[Brief]) -> Iterator[Key]:
+        """Different numbers have different keys."""
+
+    @property
+    def names(self) -> Sequence[Any]:
+        """What another one needs to read these numbers."""
+
+    def translated(self, briefs: Mapping[Brief, int], names: Sequence[Any]) -> Mapping[Brief, int]:
+        """Counts by the numbers of another one, which has those *names*, by its own."""
 
 
 class Tally:
@@ -102,24 +119,18 @@ class Tally:
 class BuiltInTally(Tally):
     """One of our own. It looks at no payload: where it is counted together with others, none is fetched for it.
 
-    Each event adds one to one key. *briefs* says, of many events at once, which one: in a form that is quick to make
-    and to compare. *key* makes the key of it, once for all events that have it; different ones have different keys.
+    Each event adds one to one key. *briefs* makes what says, of many events at once, which one, as a number.
     """
 
     reads_metadata = False
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        version: int,
-        table: Table,
-        briefs: Callable[[Sequence[Recorded]], list[Brief]],
-        key: Callable[[Brief], Key],
-    ) -> None:
-        super().__init__(name, version=version, table=table, count=lambda recorded: {key(*briefs([recorded])): 1})
+    def __init__(self, name: str, *, version: int, table: Table, briefs: Callable[[], Briefs]) -> None:
+        def count(recorded: Recorded) -> Increments:
+            once = briefs()
+            return dict.fromkeys(once.keys(once.of([recorded])), 1)
+
+        super().__init__(name, version=version, table=table, count=count)
         self.briefs = briefs
-        self.key_of = key
 
 
 def _events(tally: str, reads: object) -> tuple[type[Event], ...]:

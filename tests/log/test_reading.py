@@ -17,7 +17,7 @@ from temple_ledger.infrastructure.log import reader
 from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.log.reader import events, events_at, member_events
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
-from temple_ledger.projections.activity import activity
+from temple_ledger.projections.activity import HourBriefs, activity
 from temple_ledger.projections.processor import processor_of
 from temple_ledger.projections.tally import Brief, BuiltInTally
 from tests.log.builders import NOON, joined, rows
@@ -85,11 +85,12 @@ def test_a_tally_of_our_own_that_is_stepped_alone_is_read_without_payloads(
     append(database, joined("ada", metadata='{"by": "grace"}'))
     given: list[Recorded] = []
 
-    def briefs(counted: Sequence[Recorded]) -> list[Brief]:
-        given.extend(counted)
-        return activity.briefs(counted)
+    class LookingOn(HourBriefs):
+        def of(self, events: Sequence[Recorded]) -> list[Brief]:
+            given.extend(events)
+            return super().of(events)
 
-    looking_on = BuiltInTally("activity", version=1, table=activity.table, briefs=briefs, key=activity.key_of)
+    looking_on = BuiltInTally("activity", version=1, table=activity.table, briefs=LookingOn)
     processor_of(looking_on, transactions(reading), catalogue=CATALOGUE).step(upto=Position(1), limit=1)
     assert [(each.user_id, each.metadata_text) for each in given] == [("ada", None)]
 

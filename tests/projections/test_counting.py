@@ -60,3 +60,22 @@ def test_positions_that_are_left_out_are_not_counted() -> None:
 def test_an_hour_is_one_of_utc_whatever_the_offset() -> None:
     elsewhere = event(1)._replace(occurred_at=DAY_ONE.astimezone(timezone(timedelta(hours=5, minutes=30))))
     assert by_pages([elsewhere, event(2)]).increments == {(DAY_ONE, "discord_join", "joined", "discord"): 2}
+
+
+def test_what_two_counted_apart_adds_up_whatever_names_each_met_first() -> None:
+    mine, others = [event(1, 1, "import"), event(2, 2)], [event(3, 2), event(4, 2, "manual"), event(5, -9, "import")]
+    here, there = (Counting(activity, NO_POSITIONS, CATALOGUE) for _ in range(2))
+    here.count([*mine, TOO_LONG])
+    there.count(others)
+    there.count([WITHOUT_TIME])
+    here.add(there.counted())
+    assert here.total().increments == one_by_one(*mine, *others).increments
+    assert sorted(here.sums().items()) == sorted(one_by_one(*mine, *others).increments.items())
+    assert (len(here.sums()), here.number) == (4, 5)
+    assert [each.position for each in here.failures] == [21, 20]
+
+
+def test_hours_before_1970_have_keys_of_their_own() -> None:
+    times = [DAY_ONE.replace(year=1), DAY_ONE.replace(year=1969, month=12, day=31, hour=23), DAY_ONE.replace(year=1970)]
+    events = [event(number)._replace(occurred_at=each) for number, each in enumerate(times, 1)]
+    assert sorted(key[0] for key in by_pages(events).increments) == times
