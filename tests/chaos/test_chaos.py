@@ -29,8 +29,8 @@ BROKEN: Final = (
     Mutant(
         "a paid tier never changes",
         "projections/members.py",
-        "Member(member.joined_at, event.tier,",
-        "Member(member.joined_at, member.tier,",
+        "_MEMBER((member.joined_at, event.tier,",
+        "_MEMBER((member.joined_at, member.tier,",
         "",
     ),
 )
