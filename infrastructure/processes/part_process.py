@@ -1,14 +1,13 @@
 """The program of a runner's second process: it folds the parts of members that it is given."""
 
-import os
 import sys
-import threading
 from multiprocessing.connection import Connection
 
 import psycopg
 
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.infrastructure.database.connection import Database, reason_of
+from temple_ledger.infrastructure.processes.with_parent import end_with_parent
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.runner.beside import DONE, READY, NotFolded
 from temple_ledger.infrastructure.read_models.runner.part_folder import PartFolder
@@ -18,7 +17,7 @@ from temple_ledger.projections.step import TooWide
 
 
 def main(descriptor: int) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent(0)
     with Connection(descriptor) as wire, rare_collections():
         try:
             dsn, name = wire.recv()
@@ -48,14 +47,6 @@ def main(descriptor: int) -> None:
         except (EOFError, OSError):
             # the runner is gone
             return
-
-
-def _end_with_parent() -> None:
-    """Its end closes our stdin, which carries nothing else."""
-    # not through sys.stdin, whose lock the interpreter would wait for at its own end
-    while os.read(0, 1):
-        pass
-    os._exit(0)
 
 
 if __name__ == "__main__":

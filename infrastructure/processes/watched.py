@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, TextIO
 
 from temple_ledger.infrastructure.log.reader import Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
+from temple_ledger.infrastructure.processes.with_parent import end_with_parent
 from temple_ledger.infrastructure.read_models.fold_mark import Mark
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
@@ -57,7 +57,7 @@ def run_watched(
     until_caught_up: bool,
     lanes: frozenset[int],
 ) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent(1)
     watch = Mark.open(mark)
     with _wire() as wire, stopped_by_signals() as stop, Wakeup(session.database) as wakeup, _cleared(watch):
         runner = Runner(
@@ -72,14 +72,6 @@ def run_watched(
         stop.calls(runner.stop)
         stop.calls(wakeup.wake)
         runner.run(until_caught_up=until_caught_up)
-
-
-def _end_with_parent() -> None:
-    """Its end closes our stdin, which carries nothing else."""
-    # not through sys.stdin, whose lock the interpreter would wait for at its own end
-    while os.read(0, 1):
-        pass
-    os._exit(1)
 
 
 @contextmanager

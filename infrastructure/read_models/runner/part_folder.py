@@ -45,7 +45,6 @@ class PartFolder:
         self._wide = WideConnections(partial(database.connect, application="temple fold"))
         opened = transactions(self._connection)
         self._processors = {each.key: processor_of(each, opened, catalogue=catalogue) for each in projections}
-
         self._step: WideStep | None = None
         self._parts: Sequence[_Part] = ()
 
