@@ -9,10 +9,9 @@ import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.log.wakeup import Wakeup
-from temple_ledger.infrastructure.read_models.runner.runner import LOCK_MILLISECONDS, Runner
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.together import (
     SLOW_SECONDS,
     Alone,
@@ -22,7 +21,7 @@ from temple_ledger.infrastructure.read_models.runner.together import (
 )
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
 from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher
-from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections
+from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections, wait_for_nobody
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
 from temple_ledger.projections.key import ProjectionKey
@@ -47,7 +46,7 @@ def folding(
     """Steps of both, one after the other, by the same processors; *opened* gets an entry for each transaction."""
     second = WideConnections(database.connect)
     with database.connect(DatabaseRole.PROJECT) as connection:
-        set_for_session(connection, "lock_timeout", f"{LOCK_MILLISECONDS}ms")  # as a runner does
+        wait_for_nobody(connection)  # as a runner
         open_transaction = transactions(connection, wide=second)
         processors = [processor_of(each, open_transaction, catalogue=CATALOGUE) for each in (members, activity)]
 

@@ -37,6 +37,7 @@ from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 from tests.killed import Moment, run_killed
 from tests.runner.poisoned import POISON, poisoned
 from tests.runner.test_histories import EVENT, _entry
+from tests.runner.test_runner import wait_until
 from tests.thorough import examples, points
 
 EVERYTHING = 1_000_000
@@ -252,7 +253,7 @@ def test_an_operation_waits_for_the_step_and_what_it_changes_is_seen_by_the_next
     def before(_: str) -> None:
         if not pool_started:
             pool_started.append(pool.submit(pausing))
-            while not waits_for_a_lock(ledger.database):
+            while not waits_for_a_lock(ledger.database, "transactionid", "tuple"):
                 waited.wait(0.02)
 
     pool_started: list[Any] = []
@@ -265,10 +266,35 @@ def test_an_operation_waits_for_the_step_and_what_it_changes_is_seen_by_the_next
         assert (step.idle, step.position) == ("paused", 15)
 
 
-def waits_for_a_lock(database: Database) -> bool:
+def waits_for_a_lock(database: Database, *kinds: str) -> bool:
     with database.connect(DatabaseRole.LOGIN) as connection:
-        found = connection.execute("select from pg_locks where not granted and locktype in ('transactionid', 'tuple')")
+        found = connection.execute("select from pg_locks where not granted and locktype = any(%s)", (list(kinds),))
         return found.fetchone() is not None
+
+
+def test_one_that_meets_who_waits_for_it_lets_go_at_once_and_is_taken_again(ledger: LedgerScenario) -> None:
+    """Its connections are several sessions to the database, which sees no deadlock where one waits for another."""
+    history(ledger, 1)
+    fold_wide(ledger.database)
+    # late: the history is read from the log, over another connection than the one that has read it before
+    ledger.given(left("ada-1", at(4)))
+
+    def rebuild_an_index() -> None:
+        with ledger.database.connect(DatabaseRole.LOGIN) as connection:
+            connection.execute("reindex index idx_audit_user_timestamp")
+
+    def before(_: str) -> None:
+        if not waiting:
+            waiting.append(pool.submit(rebuild_an_index))
+            wait_until(lambda: waits_for_a_lock(ledger.database, "relation"))
+
+    waiting: list[Any] = []
+    with ThreadPoolExecutor(1) as pool, processing(ledger.database, watch=Watching(before)) as (processor, first, _):
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            processor.wide_step(upto=settled_head(first), limit=EVERYTHING, in_time=lambda: True)
+        waiting[0].result(60)
+        assert processor.wide_step(upto=settled_head(first), limit=EVERYTHING, in_time=lambda: True).refolded == 1
+    ledger.then_verified()
 
 
 @pytest.mark.parametrize("ended", ["first", "second"])

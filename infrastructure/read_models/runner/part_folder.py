@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.read_models.runner.wide_connections import (
     FILLING_AT_A_TIME,
     WideConnections,
     pieces_by_member,
+    wait_for_nobody,
 )
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.brake import Notes
@@ -42,6 +43,7 @@ class PartFolder:
 
     def __init__(self, database: Database, projections: Sequence[Projection], catalogue: Catalogue) -> None:
         self._connection = database.connect(DatabaseRole.PROJECT, application="temple fold")
+        wait_for_nobody(self._connection)
         self._wide = WideConnections(partial(database.connect, application="temple fold"))
         opened = transactions(self._connection)
         self._processors = {each.key: processor_of(each, opened, catalogue=catalogue) for each in projections}

@@ -18,7 +18,6 @@ from temple_ledger.infrastructure.database.connecting import opened_unless
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, passes, reason_of
 from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.database.patience import Patience
-from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import GapReader, Look
 from temple_ledger.infrastructure.log.safety import require_safe_log
@@ -37,7 +36,7 @@ from temple_ledger.infrastructure.read_models.runner.silent_wire import cut_when
 from temple_ledger.infrastructure.read_models.runner.together import Alone, Outcome, Outcomes, stepped
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints, transactions
 from temple_ledger.infrastructure.read_models.runner.watcher import NullWatcher, Wake, Watcher
-from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections
+from temple_ledger.infrastructure.read_models.runner.wide_connections import WideConnections, wait_for_nobody
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
@@ -59,7 +58,6 @@ MOST_BACKOFF_SECONDS: Final = 5.0
 REPORT_BLOCKED_SECONDS: Final = 5.0
 FIRST_SECONDS: Final = 60.0
 """Of a step into empty tables, whose number of events has a bound."""
-LOCK_MILLISECONDS: Final = 500
 
 log = structlog.get_logger("temple.runner")
 
@@ -529,7 +527,7 @@ class Runner:
         except BaseException:
             connection.close()
             raise
-        set_for_session(connection, "lock_timeout", f"{LOCK_MILLISECONDS}ms")
+        wait_for_nobody(connection)
         self._connection = connection
         self._reader = GapReader(connection)
         for due in (self._renew, self._try, self._refresh):

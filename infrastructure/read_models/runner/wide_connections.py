@@ -25,6 +25,9 @@ FILLING_AT_A_TIME: Final = 10_000
 """Events of a piece where no rows come with its members: half as many times rows are stored."""
 BYTES_AT_A_TIME: Final = 8_000_000
 """Of a piece; two are in memory."""
+LOCK_MILLISECONDS: Final = 500
+"""For whom a runner waits. Longer would be for ever: whoever waits for the step holds up what the step reads next on
+another connection, and the database sees no deadlock in that."""
 
 Connection = psycopg.Connection[Any]
 
@@ -43,20 +46,25 @@ class WideConnections:
 
     def log(self) -> Connection:
         if self._log is None:
-            self._log = self._open(DatabaseRole.READ)
+            self._log = self._opened(DatabaseRole.READ)
             # most of what a wide step sorts
             set_for_session(self._log, "work_mem", "128MB")
         return self._log
 
     def rows(self) -> Connection:
         if self._rows is None:
-            self._rows = self._open(DatabaseRole.READ)
+            self._rows = self._opened(DatabaseRole.READ)
         return self._rows
 
     def lease(self) -> Connection:
         if self._lease is None:
-            self._lease = self._open(DatabaseRole.PROJECT)
+            self._lease = self._opened(DatabaseRole.PROJECT)
         return self._lease
+
+    def _opened(self, role: DatabaseRole) -> Connection:
+        connection = self._open(role)
+        wait_for_nobody(connection)
+        return connection
 
     @property
     def opened(self) -> Sequence[Connection]:
@@ -66,6 +74,11 @@ class WideConnections:
         for connection in self.opened:
             connection.close()
         self._log = self._rows = self._lease = None
+
+
+def wait_for_nobody(connection: Connection) -> None:
+    """For long: what is held raises LockNotAvailable."""
+    set_for_session(connection, "lock_timeout", f"{LOCK_MILLISECONDS}ms")
 
 
 @contextmanager
