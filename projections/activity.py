@@ -1,6 +1,6 @@
 """The tally of events per hour, type, action and source, which dashboards read."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -50,9 +50,9 @@ class HourBriefs:
     def names(self) -> Sequence[_Names]:
         return list(self._codes)
 
-    def translated(self, briefs: Mapping[Brief, int], names: Sequence[Any]) -> Mapping[Brief, int]:
+    def translated(self, briefs: Iterable[Brief], names: Sequence[Any]) -> Iterator[Brief]:
         codes = [self._codes[each] for each in names]
-        return {brief - (brief & _NAMES) + codes[brief & _NAMES]: number for brief, number in briefs.items()}
+        return (brief - (brief & _NAMES) + codes[brief & _NAMES] for brief in briefs)
 
 
 activity = BuiltInTally(

@@ -1,5 +1,6 @@
 """Counting: what a tally adds for events, some at a time."""
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,9 +47,11 @@ class _Keyed:
 
 
 class Counted(NamedTuple):
-    """What one counting hands over to another."""
+    """What one counting hands over to another. In dictionaries, the counts would be five times as large."""
 
-    briefs: Mapping[Brief, int]
+    briefs: "array[int]"
+    numbers: "array[int]"
+    """Of each brief."""
     names: Sequence[Any]
     others: TallyBatch
 
@@ -90,12 +93,17 @@ class Counting:
     def add(self, counted: Counted) -> None:
         """What was counted elsewhere."""
         if self._coder is not None:
-            self._briefs.update(self._coder.translated(counted.briefs, counted.names))
+            briefs = self._briefs
+            for brief, number in zip(
+                self._coder.translated(counted.briefs, counted.names), counted.numbers, strict=True
+            ):
+                briefs[brief] += number
         self._batch.add(counted.others)
 
     def counted(self) -> Counted:
         """What was counted here, for another one of the same tally."""
-        return Counted(self._briefs, () if self._coder is None else self._coder.names, self._batch)
+        briefs, names = self._briefs, () if self._coder is None else self._coder.names
+        return Counted(array("q", briefs), array("q", briefs.values()), names, self._batch)
 
     @property
     def failures(self) -> Sequence[Failure]:

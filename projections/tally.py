@@ -15,6 +15,7 @@ Key = tuple[Any, ...]
 Increments = Mapping[Key, int]
 """By key, in the order of the table's key columns; zero and absent are the same."""
 Brief = int
+"""Of at most 64 bits."""
 
 E = TypeVar("E", bound=Event)
 Count = Callable[[Recorded], Increments]
@@ -33,8 +34,8 @@ class Briefs(Protocol):
     def names(self) -> Sequence[Any]:
         """What another one needs to read these numbers."""
 
-    def translated(self, briefs: Mapping[Brief, int], names: Sequence[Any]) -> Mapping[Brief, int]:
-        """Counts by the numbers of another one, which has those *names*, by its own."""
+    def translated(self, briefs: Iterable[Brief], names: Sequence[Any]) -> Iterator[Brief]:
+        """The numbers of another one, which has those *names*, as its own."""
 
 
 class Tally:
