@@ -11,7 +11,7 @@ from temple_ledger.projections.grouped import ByMember, EventName
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.projecting import ProjectingTransaction, Wanted
 from temple_ledger.projections.standing import may_fold
-from temple_ledger.projections.step import CAUGHT_UP, Share, Step, TooWide
+from temple_ledger.projections.step import CAUGHT_UP, Share, Step, in_time_only
 from temple_ledger.projections.tally import Tally
 
 
@@ -66,9 +66,7 @@ def fold_lanes(
     share = processor.begin(transaction, checkpoint, wide=in_time is not None)
     if in_time is not None:
         with transaction.by_member(processor.wanted, after=after, upto=to, lanes=unit) as pieces:
-            for piece in pieces:
-                if not in_time():
-                    raise TooWide
+            for piece in in_time_only(pieces, in_time):
                 share.fold(piece, to)
                 passed += sum(map(len, piece.values()))
     elif passed:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from temple_ledger.projections.step import MOST_FILLED
+
 
 @dataclass
 class BatchPace:
@@ -31,16 +33,21 @@ class BatchPace:
 class WidePace:
     """How many events a wide step folds: so many as take *aim_seconds* at the rate of the one before.
 
-    One that takes longer than *most_seconds* is void: others wait for its checkpoint, and its lease has to be renewed.
+    Where those are less than *enough*, so many more as take *slow_aim_seconds*: a narrow step finds each member anew
+    for few events, so on a slow or busy machine narrower steps would be slower ones, and narrower still. One that takes
+    longer than *most_seconds* is void: others wait for its checkpoint.
     """
 
     limit: int = 0
+    filling: int = MOST_FILLED
+    """The same of a first step, into empty tables, for which there is no rate."""
     least: int = 5_000
-    first: int = 100_000
+    enough: int = 100_000
     most: int = 500_000
     far: int = 20_000
     aim_seconds: float = 2.0
-    most_seconds: float = 3.0
+    slow_aim_seconds: float = 10.0
+    most_seconds: float = 25.0
     batches_between: int = 20
     _batches_left: int = 0
 
@@ -51,20 +58,25 @@ class WidePace:
         if from_nothing and self.limit == 0:
             self.limit = self.least
         if self.limit == 0 and rate is not None:
-            self.limit = max(self.least, min(self.first, int(self.most_seconds / max(rate, 1e-6))))
+            self.limit = max(self.least, min(self.enough, int(self.slow_aim_seconds / max(rate, 1e-6))))
         return behind > self.far and self.limit > 0 and self._batches_left == 0
 
     def after(self, events: int, seconds: float) -> None:
         """A wide step of *events* took *seconds*."""
-        factor = min(5.0, self.aim_seconds / max(seconds, 0.001))
-        self.limit = int(max(self.least, min(self.most, events * factor)))
+        in_a_second = events / max(seconds, 0.001)
+        aimed_at = max(self.aim_seconds * in_a_second, min(self.enough, self.slow_aim_seconds * in_a_second))
+        self.limit = int(max(self.least, min(self.most, 5 * events, aimed_at)))
 
     def after_batch(self) -> None:
         self._batches_left = max(0, self._batches_left - 1)
 
-    def failed(self) -> None:
-        """A wide step was void: the next is narrower; after the narrowest, some batches come first."""
-        if self.limit <= self.least:
+    def failed(self, filling: int = 0) -> None:
+        """A wide step was void: the next is narrower; after the narrowest, some batches come first. *filling*: it was a
+        first one, over at most so many events, and not done in time."""
+        tried = min(self.filling, filling)
+        if tried > 3 * self.far:
+            self.filling = tried // 3
+        elif self.limit <= self.least:
             self.rest()
         self.limit = max(self.least, self.limit // 3)
 

@@ -1,7 +1,7 @@
 """One step of a projection: read, fold, write and move the checkpoint, in one transaction."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, Final, Generic, Protocol
@@ -10,14 +10,7 @@ from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.errors import Refused
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.position import START, Position
-from temple_ledger.projections.batch import (
-    Exceptions,
-    Failure,
-    MemberBatch,
-    fold_batch,
-    known_events,
-    known_of,
-)
+from temple_ledger.projections.batch import Exceptions, Failure, MemberBatch, fold_batch, known_events, known_of
 from temple_ledger.projections.brake import Brake, Notes
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.counting import Counting
@@ -36,7 +29,17 @@ from temple_ledger.projections.placing import placed
 from temple_ledger.projections.projecting import OpenTransaction, ProjectingTransaction, Wanted
 from temple_ledger.projections.remembered import MOST_BYTES, Remembered
 from temple_ledger.projections.standing import may_fold
-from temple_ledger.projections.step import CAUGHT_UP, MOST_COUNTED, MOST_FILLED, FoldedPart, Share, Step, TooWide
+from temple_ledger.projections.step import (
+    CAUGHT_UP,
+    MOST_COUNTED,
+    MOST_FILLED,
+    FoldedPart,
+    InTime,
+    Share,
+    Step,
+    TooWide,
+    in_time_only,
+)
 from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.tally_share import TallyShare
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
@@ -64,7 +67,7 @@ class Processor(Protocol):
 
     def fills(self, transaction: ProjectingTransaction, checkpoint: Checkpoint) -> bool:
         """Whether a wide step would be the first one of all, into empty tables: then nothing is looked up, and each
-        member is written once, however many events there are, up to MOST_FILLED."""
+        member is written once, however many events there are, up to *most_filled* of the step."""
 
     def begin(self, transaction: ProjectingTransaction, checkpoint: Checkpoint, *, wide: bool = False) -> Share: ...
 
@@ -74,19 +77,17 @@ class Processor(Protocol):
         Raises NotLeader, StaleCheckpoint, and what the transaction raises; then nothing is committed.
         """
 
-    def lanes_step(
-        self, lanes: Collection[int], *, upto: Position, limit: int, in_time: Callable[[], bool] | None = None
-    ) -> Step:
+    def lanes_step(self, lanes: Collection[int], *, upto: Position, limit: int, in_time: InTime | None = None) -> Step:
         """Of those of these lanes that stand least far; wide with *in_time*. Lanes that meet are one step from there.
 
         Raises besides LockNotAvailable, as the database does, where somebody holds all of the projection.
         """
 
-    def wide_step(self, *, upto: Position, limit: int, in_time: Callable[[], bool]) -> Step:
+    def wide_step(self, *, upto: Position, limit: int, in_time: InTime, most_filled: int = MOST_FILLED) -> Step:
         """The same for a projection that is far behind, with a *limit* that no memory would hold.
 
         Each member is read and written once for all of its events: a batch by position does both for a few of them.
-        Raises TooWide besides, also once *in_time* is false.
+        Raises TooWide besides, OutOfTime once *in_time* is false.
         """
 
 
@@ -148,29 +149,25 @@ class _Stepping(ABC):
             share.finish(events[-1].position, len(events))
         return share.committed()
 
-    def wide_step(self, *, upto: Position, limit: int, in_time: Callable[[], bool]) -> Step:
+    def wide_step(self, *, upto: Position, limit: int, in_time: InTime, most_filled: int = MOST_FILLED) -> Step:
         with self._transaction() as transaction:
             checkpoint, reason = self._held(transaction)
             if reason is not None:
                 return Step(checkpoint.position, idle=reason)
             if self.fills(transaction, checkpoint):
                 transaction.fill()
-                limit = MOST_FILLED
+                limit = most_filled
             passed, position = transaction.passed(after=checkpoint.position, upto=upto, limit=limit)
             if not passed:
                 return Step(checkpoint.position, idle=CAUGHT_UP)
             share = self.begin(transaction, checkpoint, wide=True)
             with transaction.by_member(self.wanted, after=checkpoint.position, upto=position) as pieces:
-                for piece in pieces:
-                    if not in_time():
-                        raise TooWide
+                for piece in in_time_only(pieces, in_time):
                     share.fold(piece, position)
             share.finish(position, passed)
         return share.committed()
 
-    def lanes_step(
-        self, lanes: Collection[int], *, upto: Position, limit: int, in_time: Callable[[], bool] | None = None
-    ) -> Step:
+    def lanes_step(self, lanes: Collection[int], *, upto: Position, limit: int, in_time: InTime | None = None) -> Step:
         with self._transaction() as transaction:
             done = fold_lanes(transaction, self, lanes, upto=upto, limit=limit, in_time=in_time)
         return done if isinstance(done, Step) else done.committed()
@@ -384,7 +381,7 @@ class TallyProcessor(_Stepping):
     def forget(self) -> None:
         pass
 
-    def wide_step(self, *, upto: Position, limit: int, in_time: Callable[[], bool]) -> Step:
+    def wide_step(self, *, upto: Position, limit: int, in_time: InTime, most_filled: int = MOST_FILLED) -> Step:
         """A step as any other: counting reads no members, and a page of the log is what memory holds."""
         return self.step(upto=upto, limit=min(limit, MOST_COUNTED))
 

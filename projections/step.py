@@ -1,8 +1,8 @@
 """What a step is, and did."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.position import Position
@@ -40,6 +40,22 @@ CAUGHT_UP: Final = "caught up"
 
 class TooWide(LedgerError):
     """A wide step that was not done in time, or would need too much memory: what it did is not committed."""
+
+
+class OutOfTime(TooWide):
+    """It was not done in time."""
+
+
+Item = TypeVar("Item")
+InTime = Callable[[], bool]
+
+
+def in_time_only(items: Iterable[Item], in_time: InTime) -> Iterator[Item]:
+    """Raises OutOfTime before the next item once *in_time* is false."""
+    for item in items:
+        if not in_time():
+            raise OutOfTime
+        yield item
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from temple_ledger.projections.step import PartLost, TooWide
 PROGRAM: Final = "temple_ledger.infrastructure.processes.part_process"
 AHEAD: Final = 1
 """Parts that the process has at a time."""
-STILL_SECONDS: Final = 5.0
+STILL_SECONDS: Final = 10.0
 """A process that has not sent anything for so long stands still."""
 MOST_WAITING: Final = 8
 """Pieces that have come and are not stored yet."""

@@ -211,6 +211,17 @@ def test_one_that_takes_long_is_done_and_goes_alone_from_then_on(ledger: LedgerS
     ledger.then_verified()
 
 
+def test_one_that_takes_long_because_it_has_many_events_goes_on_with_the_others(database: Database) -> None:
+    """On a slow machine each of them takes as long, and one by one they would read the log three times."""
+    ledger = LedgerScenario(database)
+    ledger.given(*(role_added(f"member-{number}", "Oracle", at(1)) for number in range(700)))
+    times = [0.0, 0.7, 0.0, 0.71]
+    calls = count()
+    with folding(database, clock=lambda: times[next(calls)]) as fold:
+        outcomes = fold()
+    assert {key.name: done.alone for key, done in outcomes.items()} == {"members": None, "activity": Alone.SLOW}
+
+
 def test_a_paused_one_stands_still_and_the_other_goes_on(ledger: LedgerScenario) -> None:
     administer(ledger.database, "update projection_checkpoint set state = 'paused' where projection = 'members'")
     with folding(ledger.database) as fold:

@@ -363,15 +363,48 @@ def test_a_runner_that_is_far_behind_takes_wide_steps(ledger: LedgerScenario) ->
 
 
 def test_the_rate_of_a_batch_says_how_wide_the_first_step_is() -> None:
-    quick, slow, unknown = BatchPace(), BatchPace(), BatchPace()
+    quick, slow, slowest, unknown = BatchPace(), BatchPace(), BatchPace(), BatchPace()
     quick.after(500, 0.02)
-    slow.after(500, 5.0)
-    for pace, limit in ((quick, 75_000), (slow, WidePace.least)):
+    slow.after(500, 0.5)
+    slowest.after(500, 5.0)
+    for pace, limit in ((quick, WidePace.enough), (slow, 10_000), (slowest, WidePace.least)):
         wide = WidePace()
         assert not wide.is_worth_it(20_000, pace)
         assert wide.is_worth_it(30_000, pace)
         assert wide.limit == limit
     assert not WidePace().is_worth_it(30_000, unknown)
+
+
+@pytest.mark.parametrize(
+    ("events", "seconds", "limit"),
+    [
+        (100_000, 1.0, 200_000),
+        (400_000, 1.0, WidePace.most),
+        (20_000, 0.01, 100_000),
+        # on a slow machine a step takes longer, for narrow ones are the slower, the more so the narrower they are
+        (50_000, 2.0, 100_000),
+        (50_000, 10.0, 50_000),
+        (50_000, 20.0, 25_000),
+        (5_000, 15.0, WidePace.least),
+    ],
+)
+def test_a_wide_step_takes_two_seconds_or_up_to_ten_where_it_would_be_narrow(
+    events: int, seconds: float, limit: int
+) -> None:
+    wide = WidePace()
+    wide.after(events, seconds)
+    assert wide.limit == limit
+
+
+def test_a_first_step_that_was_not_done_in_time_is_followed_by_a_narrower_one_and_in_the_end_by_batches() -> None:
+    wide, pace = WidePace(), BatchPace()
+    for filling in (300_000, 100_000, 33_333):
+        assert wide.is_worth_it(900_000, pace, from_nothing=True)
+        wide.failed(900_000)
+        assert wide.filling == filling
+    assert wide.is_worth_it(900_000, pace, from_nothing=True)
+    wide.failed(900_000)
+    assert not wide.is_worth_it(900_000, pace, from_nothing=True)
 
 
 def test_a_wide_step_that_is_void_is_followed_by_a_narrower_one_and_in_the_end_by_batches() -> None:

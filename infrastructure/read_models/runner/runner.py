@@ -47,7 +47,7 @@ from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.pace import BatchPace, WidePace
 from temple_ledger.projections.processor import CAUGHT_UP, Processor, Projection, Step, TooWide, processor_of
 from temple_ledger.projections.standing import may_fold
-from temple_ledger.projections.step import PartLost
+from temple_ledger.projections.step import OutOfTime, PartLost
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 BLOCKED_POLL_SECONDS: Final = 0.1
@@ -263,7 +263,13 @@ class Runner:
             opened = transactions(self._session(), self._lease.holder, self._wide)
             processors = [led.processor for led in group]
             outcomes = stepped(
-                processors, opened, upto=self._settled, limit=limit, in_time=in_time, beside=self._beside
+                processors,
+                opened,
+                upto=self._settled,
+                limit=limit,
+                in_time=in_time,
+                most_filled=min(led.wide.filling for led in group),
+                beside=self._beside,
             )
         else:
             outcomes = {group[0].key: Outcome(self._folded_lanes(group[0], limit, in_time))}
@@ -297,9 +303,9 @@ class Runner:
         except PartLost as lost:
             log.warning("a wide step is taken again", reason=str(lost))
             return True
-        except TooWide:
+        except TooWide as error:
             for led in group:
-                led.wide.failed()
+                led.wide.failed(self._settled if isinstance(error, OutOfTime) and led.position == START else 0)
             return True
         except LanesApart:
             for led in group:

@@ -7,12 +7,12 @@ long, is left to steps of its own.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from enum import StrEnum
 from functools import reduce
 from operator import or_
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.domain.position import Position
@@ -30,13 +30,15 @@ from temple_ledger.infrastructure.read_models.runner.beside import (
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.grouped import ByMember
 from temple_ledger.projections.key import ProjectionKey
-from temple_ledger.projections.processor import CAUGHT_UP, Processor, Share, Step, TooWide
+from temple_ledger.projections.processor import CAUGHT_UP, Processor, Share, Step
 from temple_ledger.projections.projecting import OpenTransaction, ProjectingTransaction
 from temple_ledger.projections.standing import may_fold
-from temple_ledger.projections.step import MOST_FILLED
+from temple_ledger.projections.step import MOST_FILLED, in_time_only
 
 SLOW_SECONDS: Final = 0.5
-"""A projection whose part takes longer holds up the others."""
+SLOW_SECONDS_AN_EVENT: Final = 0.001
+"""A projection whose part takes longer than both holds up the others. Where a part is long because its events are many,
+it is the same for all of them, and one by one they would take longer."""
 
 
 class Alone(StrEnum):
@@ -67,20 +69,24 @@ def stepped(
     upto: Position,
     limit: int,
     in_time: Callable[[], bool] | None = None,
+    most_filled: int = MOST_FILLED,
     beside: Beside = ALONE,
 ) -> Outcomes:
     """A step of one or several, wide with *in_time*. Raises what one alone raises."""
     if len(processors) > 1:
         if in_time is None:
             return step_together(processors, opened, upto=upto, limit=limit)
-        return wide_step_together(processors, opened, upto=upto, limit=limit, in_time=in_time, beside=beside)
+        return wide_step_together(
+            processors, opened, upto=upto, limit=limit, in_time=in_time, most_filled=most_filled, beside=beside
+        )
     (processor,) = processors
     started = time.monotonic()
     if in_time is None:
         step = processor.step(upto=upto, limit=limit)
-        alone = Alone.SLOW if time.monotonic() - started > SLOW_SECONDS else None
+        alone = _slow(time.monotonic() - started, step.gone_over)
         return {processor.projection.key: Outcome(step, alone)}
-    return {processor.projection.key: Outcome(processor.wide_step(upto=upto, limit=limit, in_time=in_time))}
+    step = processor.wide_step(upto=upto, limit=limit, in_time=in_time, most_filled=most_filled)
+    return {processor.projection.key: Outcome(step)}
 
 
 def step_together(
@@ -133,8 +139,12 @@ def _step_together(
                 # alone, it fails again, and is then dealt with
                 outcomes[key] = Outcome(None, Alone.FAILED)
                 continue
-            shares[key] = share, Alone.SLOW if clock() - started > SLOW_SECONDS else None
+            shares[key] = share, _slow(clock() - started, len(events))
     return {**outcomes, **{key: Outcome(share.committed(), slow) for key, (share, slow) in shares.items()}}
+
+
+def _slow(seconds: float, events: int) -> Alone | None:
+    return Alone.SLOW if seconds > max(SLOW_SECONDS, events * SLOW_SECONDS_AN_EVENT) else None
 
 
 def wide_step_together(
@@ -144,6 +154,7 @@ def wide_step_together(
     upto: Position,
     limit: int,
     in_time: Callable[[], bool],
+    most_filled: int = MOST_FILLED,
     beside: Beside = ALONE,
 ) -> Outcomes:
     """The same where all are far behind, some members here and some *beside*. Raises TooWide, and whatever a part
@@ -156,7 +167,7 @@ def wide_step_together(
         fills = all(processor.fills(transaction, checkpoint) for processor, checkpoint in ready)
         if fills:
             transaction.fill()
-        passed, position = transaction.passed(after=after, upto=upto, limit=MOST_FILLED if fills else limit)
+        passed, position = transaction.passed(after=after, upto=upto, limit=most_filled if fills else limit)
         if not passed:
             return {**outcomes, **_caught_up(ready)}
         shares = [processor.begin(transaction, checkpoint, wide=True) for processor, checkpoint in ready]
@@ -168,25 +179,15 @@ def wide_step_together(
             transaction.by_member(wanted, after=after, upto=position, among=parts) as pieces,
             beside.folding(step, parts) as others,
         ):
-            for piece in _in_time(pieces, in_time):
+            for piece in in_time_only(pieces, in_time):
                 piece.decoded = {}
                 for share in shares:
                     share.fold(piece, position)
                 _add(shares, others.folded())
-            _add(shares, _in_time(others.rest(), in_time))
+            _add(shares, in_time_only(others.rest(), in_time))
         for share in shares:
             share.finish(position, passed)
     return {**outcomes, **{p.projection.key: Outcome(s.committed()) for (p, _), s in zip(ready, shares, strict=True)}}
-
-
-Item = TypeVar("Item")
-
-
-def _in_time(items: Iterable[Item], in_time: Callable[[], bool]) -> Iterator[Item]:
-    for item in items:
-        if not in_time():
-            raise TooWide
-        yield item
 
 
 def _add(shares: Sequence[Share], folded: Iterable[Folded | None]) -> None:
