@@ -12,13 +12,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import DatabaseUnavailable, UnsafeLog
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.log.reader import PAGE
+from temple_ledger.infrastructure.log.reader import PAGE, Look
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.read_models import operations
 from temple_ledger.infrastructure.read_models.runner import runner as runner_of_projections
@@ -277,6 +278,26 @@ def test_a_runner_recovers_from_losing_its_connection(ledger: LedgerScenario) ->
                     "where datname = current_database() and pid <> pg_backend_pid()"
                 )
         wait_until(lambda: position(ledger.database) == head(ledger.database))
+    ledger.then_verified()
+
+
+def test_a_connection_that_is_lost_when_all_is_folded_is_made_again(ledger: LedgerScenario) -> None:
+    history(ledger, 0)
+    looks: list[Look] = []
+
+    class Cutting(NullWatcher):
+        def looked(self, look: Look) -> None:
+            looks.append(look)
+            if len(looks) == 2:
+                with ledger.database.connect(DatabaseRole.LOGIN) as admin:
+                    admin.execute(
+                        "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+                        "where datname = current_database() and application_name = 'temple run'"
+                    )
+
+    with Wakeup(ledger.database) as wakeup, capture_logs() as logs:
+        Runner(ledger.database, [members], wakeup, watcher=Cutting(), catalogue=CATALOGUE).run(until_caught_up=True)
+    assert "database error, trying again" in {each["event"] for each in logs}
     ledger.then_verified()
 
 

@@ -187,6 +187,8 @@ class Runner:
         while not self._stopping:
             try:
                 worked = self._round()
+                if not worked and self._target is not None and self._caught_up(self._target):
+                    return
                 failures = 0
                 patience.restore()
                 self._watcher.beat()
@@ -202,8 +204,6 @@ class Runner:
             if worked:
                 quick_until = time.monotonic() + self._polling.quick_for_seconds
                 continue
-            if self._target is not None and self._caught_up(self._target):
-                return
             quick = time.monotonic() < quick_until or self._target is not None
             self._wake.wait(self._polling.quick_seconds if quick else self._idle_seconds())
 
