@@ -1,7 +1,9 @@
 """The program of a runner's second process: it folds the parts of members that it is given."""
 
 import sys
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from typing import Final
 
 import psycopg
 
@@ -11,20 +13,41 @@ from temple_ledger.infrastructure.processes.with_parent import end_with_parent
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
 from temple_ledger.infrastructure.read_models.runner.beside import DONE, READY, NotFolded
 from temple_ledger.infrastructure.read_models.runner.part_folder import PartFolder
+from temple_ledger.infrastructure.version import version
 from temple_ledger.projections.built_in import BUILT_IN
+from temple_ledger.projections.fingerprint import reads_of
+from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.registry import catalogue
 from temple_ledger.projections.step import TooWide
+from temple_ledger.projections.tally import Tally
+
+OTHER_CODE: Final = (
+    "what is installed here is not what the runner was started with; restart the runner, which goes on without it"
+)
+
+
+def folds_by() -> Sequence[object]:
+    """What is the same for two processes that fold one step: the version, and what each projection reads and raises."""
+    known = catalogue()
+    return [version(), *([*each.key, reads_of(each, known), _raised_by(each)] for each in BUILT_IN)]
+
+
+def _raised_by(projection: Projection) -> Sequence[str]:
+    return [] if isinstance(projection, Tally) else sorted(projection.effects)
 
 
 def main(descriptor: int) -> None:
     end_with_parent(0)
     with Connection(descriptor) as wire, rare_collections():
         try:
-            dsn, name = wire.recv()
+            dsn, name, folds = wire.recv()
+            if folds != folds_by():
+                wire.send(OTHER_CODE)
+                return
             try:
                 folder = PartFolder(Database(dsn, name=name), BUILT_IN, catalogue())
             except (LedgerError, psycopg.Error) as error:
-                wire.send(NotFolded(reason_of(error), too_wide=False))
+                wire.send(reason_of(error))
                 return
             wire.send(READY)
             at_work_on = 0

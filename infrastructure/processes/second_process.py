@@ -2,8 +2,8 @@
 
 Between the two goes a socket pair, over which each object is a pickle. Nobody else has an end of it.
 
-    to the process      its Database; then (number of the step, the step, whose members), and None in the place of
-                        members for what was counted of all of them
+    to the process      its Database, and what the runner folds by; then (number of the step, the step, whose members),
+                        and None in the place of members for what was counted of all of them
     from the process    READY, or why it cannot begin; then (number of the step, what was folded), (number, DONE),
                         (number, why it cannot)
 """
@@ -23,6 +23,7 @@ from typing import Any, Final
 import structlog
 
 from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.processes.part_process import folds_by
 from temple_ledger.infrastructure.read_models.runner.beside import (
     DONE,
     READY,
@@ -54,6 +55,8 @@ class SecondProcess:
     def __init__(self, database: Database, environment: Mapping[str, str]) -> None:
         self._database = database
         self._environment = environment
+        # an installation may be replaced under a runner: what it was when the runner began
+        self._folds_by = folds_by()
         self._may_begin = _cores() > 1
         self._process: subprocess.Popen[bytes] | None = None
         self._wire: Connection | None = None
@@ -94,7 +97,7 @@ class SecondProcess:
         self._wire = Connection(ours.detach())
         self._is_ready = self._is_gone = False
         with suppress(OSError):
-            self._wire.send((self._database.dsn, self._database.name))
+            self._wire.send((self._database.dsn, self._database.name, self._folds_by))
         self._reading = threading.Thread(target=self._read, args=(self._wire,), name="second process", daemon=True)
         self._reading.start()
         log.info("far behind: a second process folds a part of the members")
@@ -180,8 +183,8 @@ class SecondProcess:
                 self._is_ready = True
                 self._give()
                 return
-            if isinstance(message, NotFolded):
-                self._reason = message.why
+            if isinstance(message, str):
+                self._reason = message
                 return
             number, what = message
             step = self._step

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count as numbers
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -73,8 +74,11 @@ class Steps(NullWatcher):
 class Second(SecondProcess):
     """In each step it is given one part, before the runner folds any; *then* is called at that moment."""
 
-    def __init__(self, database: Database, then: Callable[["Second"], None] = lambda _: None) -> None:
-        path = os.pathsep.join(filter(None, sys.path))
+    def __init__(
+        self, database: Database, then: Callable[["Second"], None] = lambda _: None, *, before: Sequence[Path] = ()
+    ) -> None:
+        """*before*: folders in which it looks for what is installed first."""
+        path = os.pathsep.join([*map(str, before), *filter(None, sys.path)])
         super().__init__(database, {**os.environ, "PYTHONPATH": path})
         self.steps = Steps()
         self.begun = 0
@@ -357,6 +361,22 @@ def test_a_step_that_ends_while_more_comes_than_it_takes_leaves_the_process_to_t
         second._then = lambda _: None
         step(EVERYTHING)
     assert second.members_folded()
+    require_all_folded(ledger)
+
+
+def test_what_was_installed_anew_under_a_runner_folds_nothing_for_it(ledger: LedgerScenario, tmp_path: Path) -> None:
+    installed = tmp_path / "temple_ledger-9.9.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: temple-ledger\nVersion: 9.9\n")
+    second = Second(ledger.database, before=[tmp_path])
+    with capture_logs() as logs, stepping(second, ledger.database) as step:
+        wait_until(lambda: not second.is_there)
+        step(EVERYTHING)
+        second.begin()
+        assert not second.is_there
+    (reason,) = [each["reason"] for each in logs if each["event"] == "a second process ended early"]
+    assert "restart the runner" in reason
+    assert second.folded == []
     require_all_folded(ledger)
 
 
