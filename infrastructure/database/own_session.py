@@ -26,6 +26,9 @@ SETTINGS: Final = {
     # what has to be bounded is bounded where it is done
     "statement_timeout": "0",
     "idle_session_timeout": "0",
+    # but for the roles that have limits of their own
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
     # NULL in the text of an array is no text, and what is tried and refused ends no session
     "array_nulls": "on",
     "exit_on_error": "off",

@@ -22,6 +22,8 @@ OURS = {
     "default_transaction_deferrable": "off",
     "idle_session_timeout": "0",
     "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
     "array_nulls": "on",
     "exit_on_error": "off",
 }
@@ -34,6 +36,8 @@ ODD = {
     "default_transaction_deferrable": "on",
     "idle_session_timeout": "300ms",
     "statement_timeout": "150ms",
+    "lock_timeout": "150ms",
+    "idle_in_transaction_session_timeout": "150ms",
     "array_nulls": "off",
     "exit_on_error": "on",
 }
@@ -59,6 +63,15 @@ def asked_otherwise(
         yield database
 
 
+OF_THE_CONSOLE = {"statement_timeout": "10s", "idle_in_transaction_session_timeout": "15s"}
+OF_ROLES = {
+    DatabaseRole.APPEND: {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"},
+    DatabaseRole.TRANSLATE: {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"},
+    DatabaseRole.SEAL: {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"},
+    DatabaseRole.PROJECT: {"lock_timeout": "30s", "idle_in_transaction_session_timeout": "8s"},
+}
+
+
 def settings_of(connection: psycopg.Connection) -> dict[str, str]:
     rows = connection.execute("select name, current_setting(name) from unnest(%s::text[]) as name", [list(OURS)])
     found: dict[str, str] = dict(rows.fetchall())
@@ -69,15 +82,14 @@ def settings_of(connection: psycopg.Connection) -> dict[str, str]:
 def test_each_role_has_the_settings_that_the_ledger_needs(asked_otherwise: Database) -> None:
     for role in DatabaseRole:
         with asked_otherwise.connect(role) as connection:
-            assert settings_of(connection) == OURS, role
+            assert settings_of(connection) == OURS | OF_ROLES.get(role, {}), role
 
 
 def test_so_has_the_console_but_for_its_own_patience(asked_otherwise: Database) -> None:
     for read_only in (True, False):
         pool = Pool(asked_otherwise, application="temple test", read_only=read_only)
         with pool.connection() as connection:
-            expected = {"statement_timeout": "10s", "default_transaction_isolation": "read committed"}
-            assert settings_of(connection) == OURS | expected
+            assert settings_of(connection) == OURS | OF_THE_CONSOLE
         pool.close()
 
 
