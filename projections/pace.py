@@ -72,7 +72,7 @@ class WidePace:
 
     def failed(self, filling: int = 0) -> None:
         """A wide step was void: the next is narrower; after the narrowest, some batches come first. *filling*: it was a
-        first one, over at most so many events, and not done in time."""
+        first one, over at most so many events, and not done in time, or cut off."""
         tried = min(self.filling, filling)
         if tried > 3 * self.far:
             self.filling = tried // 3

@@ -317,6 +317,29 @@ def test_on_one_core_there_is_none(ledger: LedgerScenario) -> None:
     require_all_folded(ledger)
 
 
+def test_a_first_step_that_is_cut_off_is_followed_by_another_one(ledger: LedgerScenario) -> None:
+    """Batches, and steps over tables that they have filled, would take several times as long."""
+    leave_a_gap(ledger.database)
+    ledger.given(joined("newest", at(200)))
+    cuts: list[Second] = []
+
+    def cut(second: Second) -> None:
+        if not cuts:
+            with ledger.database.connect(DatabaseRole.LOGIN) as admin:
+                admin.execute(
+                    "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+                    "where datname = current_database() and application_name = 'temple run'"
+                )
+        cuts.append(second)
+
+    second = Second(ledger.database, cut)
+    with capture_logs() as logs:
+        second.catch_up()
+    assert len(cuts) == 2
+    assert [each["events"] for each in logs if each["event"] == "wide step"] == [161] * len(BUILT_IN)
+    require_all_folded(ledger)
+
+
 def test_killed_with_a_part_the_step_is_taken_again_without_it(ledger: LedgerScenario) -> None:
     second = Second(ledger.database, lambda second: second.send(signal.SIGKILL))
     with capture_logs() as logs:

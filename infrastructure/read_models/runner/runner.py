@@ -305,7 +305,7 @@ class Runner:
             return True
         except TooWide as error:
             for led in group:
-                led.wide.failed(self._settled if isinstance(error, OutOfTime) and led.position == START else 0)
+                led.wide.failed(self._filling(led) if isinstance(error, OutOfTime) else 0)
             return True
         except LanesApart:
             for led in group:
@@ -317,7 +317,10 @@ class Runner:
         except Exception as error:
             if passes(error) or isinstance(error, DatabaseUnavailable):
                 for led in group:
-                    (led.wide if self._is_far_behind(led) else led.pace).failed()
+                    if self._is_far_behind(led):
+                        led.wide.failed(self._filling(led))
+                    else:
+                        led.pace.failed()
                 raise
             if len(group) > 1:
                 self._find_who_failed(group)
@@ -327,6 +330,10 @@ class Runner:
         seconds = time.perf_counter() - started
         more = [self._stepped(led, outcomes[led.key], seconds) for led in group]
         return any(more)
+
+    def _filling(self, led: _Leading) -> Position:
+        """How many events its wide step was over, at most, if that was the first one."""
+        return self._settled if led.position == START else START
 
     def _stepped(self, led: _Leading, outcome: Outcome, seconds: float) -> bool:
         """Whether there may be more to do at once."""
