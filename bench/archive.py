@@ -200,7 +200,7 @@ def replay_from(dsn: str, folder: Path | None, apply: bool = True) -> tuple[floa
     database = Database(dsn)
     started = perf_counter()
     cut = Cut.MEMBERS if folder is None else Cut.BUCKETS
-    with Rebuild(database, members, catalogue=CATALOGUE, cut=cut) as rebuild:
+    with Rebuild(database, members, catalogue=CATALOGUE, cut=cut, to_be_applied=apply) as rebuild:
         if folder is None:
             rebuild.fold(workers=WORKERS)
         else:

@@ -80,8 +80,10 @@ class Watched:
     ended: float = 0.0
     mebibytes: float = 0.0
 
-    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
-        for buckets, done in self.engine.run(Timed(task), shares):
+    def run(
+        self, task: Task[Returned], shares: Sequence[Buckets], *, within: float | None = None
+    ) -> Iterator[tuple[Buckets, Returned]]:
+        for buckets, done in self.engine.run(Timed(task), shares, within=within):
             self.begun = min(self.begun, done.begun)
             self.ended = max(self.ended, done.ended)
             self.mebibytes = max(self.mebibytes, done.mebibytes)

@@ -24,10 +24,12 @@ ENGINES = ("local", "ray")
 
 
 class Chosen(NamedTuple):
-    """`upto`: what workers that reach no database can fold; None where they read what came behind the archive."""
+    """`here`: its workers are processes of this machine, which begin at once. `upto`: what workers that reach no
+    database can fold; None where they read what came behind the archive."""
 
     archive: "SharedArchive"
     engine: "Engine"
+    here: bool
     upto: Position | None = None
 
 
@@ -74,11 +76,9 @@ def chosen_engine(
         require_extra("ray")
     shared = shared_archive(session.database, place)
     if not alone:
-        return Chosen(shared, _engine(engine, workers, session.database, database_of_worker))
-    from temple_ledger.infrastructure.read_models.rebuild.one_writer import OneWriter
-
+        return Chosen(shared, _engine(engine, workers, session.database, database_of_worker), engine != "ray")
     folding = _engine(engine, workers, no_database(), no_database)
-    return Chosen(shared, OneWriter(folding, session.database), Position(require(place)[0].upto))
+    return Chosen(shared, folding, engine != "ray", Position(require(place)[0].upto))
 
 
 def _engine(engine: str | None, workers: int, database: Database, find: Callable[[], Database]) -> "Engine":

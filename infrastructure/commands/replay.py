@@ -21,7 +21,8 @@ from temple_ledger.infrastructure.read_models.rebuild.apply import AppliedRebuil
 from temple_ledger.infrastructure.read_models.rebuild.compare import ShownDifference
 from temple_ledger.infrastructure.read_models.rebuild.ended_early import ended_early
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import Progress
-from temple_ledger.infrastructure.read_models.rebuild.rebuild import Folding, Rebuild, rebuild_left
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Folding, Rebuild
+from temple_ledger.infrastructure.read_models.rebuild.rebuild_left import rebuild_left
 from temple_ledger.infrastructure.terminal.applying import apply_options, asks, confirmed, optional_reason
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
@@ -121,11 +122,12 @@ def command(
     limit = Limit(None if max_change >= 1 else max_change)
     done: list[_Replay] = []
     chosen = chosen_engine(session, archive=archive, engine=engine, workers=workers, one_writer=True)
-    unseen = apply and not asks(yes=yes)
+    # a cluster may have its workers wait for long: nothing is held meanwhile
+    straight = apply and not asks(yes=yes) and (chosen is None or chosen.here)
     for projection in wanted:
         most = None if chosen is None else chosen.upto
         with Rebuild(
-            session.database, projection, catalogue=catalogue(), cut=_cut(chosen), most=most, to_be_applied=unseen
+            session.database, projection, catalogue=catalogue(), cut=_cut(chosen), most=most, to_be_applied=straight
         ) as rebuild:
             replay = _compared(session, rebuild, projection, chosen, workers=workers, every_row=as_json)
             done.append(replay)
@@ -226,7 +228,11 @@ def _folded(rebuild: Rebuild, chosen: Chosen | None, workers: int, progress: Pro
     from temple_ledger.infrastructure.read_models.rebuild.fold_buckets import FoldBuckets
 
     return rebuild.fold_buckets(
-        lambda claimed: FoldBuckets(chosen.archive, *claimed), chosen.engine, workers=workers, progress=progress
+        lambda claimed: FoldBuckets(chosen.archive, *claimed),
+        chosen.engine,
+        workers=workers,
+        one_writer=chosen.upto is not None,
+        progress=progress,
     )
 
 

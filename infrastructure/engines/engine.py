@@ -46,16 +46,23 @@ class Task(Protocol[Result]):
 class Engine(Protocol):
     """Where the database is, a worker finds by itself: from its own environment, or as a copy of this process."""
 
-    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+    def run(
+        self, task: Task[Returned], shares: Sequence[Buckets], *, within: float | None = None
+    ) -> Iterator[tuple[Buckets, Returned]]:
         """One result for each share, as they are done. A task whose worker ended early runs again.
 
-        Raises what a task raised of ours; EngineFailed where workers end time after time.
+        Raises what a task raised of ours; EngineFailed where workers end time after time, or where none of them is
+        done with a share *within* so many seconds: then they are ended.
         """
         ...
 
 
 class EngineFailed(LedgerError):
     """Workers ended early, again and again."""
+
+
+def stood_still(seconds: float) -> EngineFailed:
+    return EngineFailed(f"the workers stood still for more than {seconds:,.0f} s; run it again")
 
 
 class Outcome(NamedTuple):

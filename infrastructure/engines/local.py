@@ -19,6 +19,7 @@ from temple_ledger.infrastructure.engines.engine import (
     Task,
     outcome_of,
     raise_error,
+    stood_still,
 )
 from temple_ledger.infrastructure.engines.no_database import NoDatabase, without_addresses
 
@@ -35,11 +36,13 @@ class LocalEngine:
         self._workers = workers
         self._tries = tries
 
-    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+    def run(
+        self, task: Task[Returned], shares: Sequence[Buckets], *, within: float | None = None
+    ) -> Iterator[tuple[Buckets, Returned]]:
         waiting, tries = list(shares), 0
         while waiting:
             done = 0
-            for buckets, result in self._round(task, waiting):
+            for buckets, result in self._round(task, waiting, within):
                 done += 1
                 waiting.remove(buckets)
                 yield buckets, result
@@ -47,13 +50,16 @@ class LocalEngine:
             if waiting and tries >= self._tries:
                 raise EngineFailed(
                     "the workers of this machine end before they are done (is there enough memory?); "
-                    "run it again, it goes on from where it was, or with fewer --workers"
+                    "run it again, or with fewer --workers"
                 )
 
-    def _round(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+    def _round(
+        self, task: Task[Returned], shares: Sequence[Buckets], within: float | None
+    ) -> Iterator[tuple[Buckets, Returned]]:
         """Those that got done before a worker ended early; all others are left."""
         fork = multiprocessing.get_context("fork")
         last: Outcome | None = None
+        others = set(multiprocessing.active_children())
         with ProcessPoolExecutor(self._workers, fork, _begin, (self._database,)) as pool:
             left = iter(shares)
             futures: dict[Future[Outcome], Buckets] = {}
@@ -64,7 +70,13 @@ class LocalEngine:
             try:
                 submit(self._workers * AHEAD)
                 while futures:
-                    done, _ = wait(futures, return_when=FIRST_COMPLETED)
+                    done, _ = wait(futures, timeout=within, return_when=FIRST_COMPLETED)
+                    if within is not None and not done:
+                        for process in set(multiprocessing.active_children()) - others:
+                            # less would not end one that stands still
+                            process.kill()
+                            process.join()
+                        raise stood_still(within)
                     for future in done:
                         buckets, outcome = futures.pop(future), future.result()
                         submit(1)

@@ -26,6 +26,7 @@ from temple_ledger.infrastructure.engines.engine import (
     Task,
     outcome_of,
     raise_error,
+    stood_still,
 )
 from temple_ledger.infrastructure.engines.no_database import NoDatabase, environment, without_addresses
 
@@ -51,7 +52,9 @@ class RayEngine:
         self._database = database
         self._find = find
 
-    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+    def run(
+        self, task: Task[Returned], shares: Sequence[Buckets], *, within: float | None = None
+    ) -> Iterator[tuple[Buckets, Returned]]:
         with self._connected():
             submit = partial(ray.remote(max_retries=RETRIES)(run_share).remote, self._find)
             left = iter(shares)
@@ -59,7 +62,10 @@ class RayEngine:
             try:
                 running.update((submit(task, each), (each, 1)) for each in islice(left, self._workers * AHEAD))
                 while running:
-                    (done, *_), _ = ray.wait(list(running), num_returns=1)
+                    ready, _ = ray.wait(list(running), num_returns=1, timeout=within)
+                    if within is not None and not ready:
+                        raise stood_still(within)
+                    (done,) = ready
                     buckets, tries = running.pop(done)
                     outcome = _outcome(done)
                     running.update((submit(task, each), (each, 1)) for each in islice(left, 1))

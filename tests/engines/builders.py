@@ -11,21 +11,33 @@ from typing import Any, TypeVar
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import ArchiveDamaged
-from temple_ledger.domain.position import Position
+from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.infrastructure.archive.folder_place import FolderPlace
 from temple_ledger.infrastructure.archive.shared import shared_archive
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.engines.engine import Buckets, Engine, Task
 from temple_ledger.infrastructure.engines.local import LocalEngine
+from temple_ledger.infrastructure.read_models.operations import parked, skip
 from temple_ledger.infrastructure.read_models.rebuild.apply import AppliedRebuild, Limit
 from temple_ledger.infrastructure.read_models.rebuild.fold_buckets import FoldBuckets
+from temple_ledger.infrastructure.read_models.rebuild.one_writer import Claimed
 from temple_ledger.infrastructure.read_models.rebuild.progress import Cut
-from temple_ledger.infrastructure.read_models.rebuild.rebuild import Claimed, Rebuild
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
+from temple_ledger.infrastructure.read_models.retraction import Selection, retract
+from temple_ledger.infrastructure.testing.ledger import LedgerScenario
+from temple_ledger.projections.built_in import BUILT_IN
+from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
+from tests.archive.builders import append, archived, everything
 from tests.killed import Moment, die_at
+from tests.queries.builders import altered
+from tests.rebuild.test_rebuild import nothing_is_left
 
 Returned = TypeVar("Returned")
 
+Rows = dict[str, list[str]]
+
+RETRACTED = PositionSet([(20, 40), (161, 162)])
 EXCHANGES = 15
 """So many has a task at least that puts a range."""
 PACE_SECONDS = 0.005
@@ -46,21 +58,59 @@ def rebuilt_from(
     *,
     workers: int = 2,
     most: Position | None = None,
+    one_writer: bool = False,
+    unseen: bool = False,
+    straight: bool | None = None,
 ) -> tuple[AppliedRebuild, int]:
-    """And how many ranges the tasks have put."""
+    """And how many ranges the tasks have put. *unseen*: nobody is to look first, so that tables are filled straight;
+    unless *straight* expects something else."""
     archive = shared_archive(database, FolderPlace(folder))
     counting = Counting(LocalEngine(database, workers) if engine is None else engine)
 
     def task(claimed: Claimed) -> FoldBuckets:
         return FoldBuckets(archive, *claimed)
 
-    with Rebuild(database, projection, catalogue=CATALOGUE, cut=Cut.BUCKETS, most=most) as rebuild:
-        rebuild.fold_buckets(task, counting, workers=workers)
+    with Rebuild(
+        database, projection, catalogue=CATALOGUE, cut=Cut.BUCKETS, most=most, to_be_applied=unseen
+    ) as rebuild:
+        rebuild.fold_buckets(task, counting, workers=workers, one_writer=one_writer)
+        assert rebuild.is_open is (unseen if straight is None else straight)
         applied = rebuild.apply(rebuild.compare(), by="test", limit=Limit(None))
     return applied, counting.total
 
 
-def rows_of(database: Database, projection: str) -> dict[str, list[str]]:
+def eventful(ledger: LedgerScenario, folder: Path) -> LedgerScenario:
+    """Late, malformed, parked, skipped, retracted and hostile events; a tail behind the archive."""
+    append(ledger.database, everything(1, 150), gap=True)
+    archived(ledger.database, folder)
+    append(ledger.database, everything(2, 50))
+    archived(ledger.database, folder)
+    append(ledger.database, everything(3, 30))
+    ledger.catch_up()
+    with ledger.database.connect(DatabaseRole.READ) as connection:
+        failures = parked(connection, projection=members.name)
+    assert len(failures) > 3
+    skip(ledger.database, members, failures[0], by="ada", reason="broken", catalogue=CATALOGUE)
+    retract(ledger.database, Selection(positions=RETRACTED), BUILT_IN, CATALOGUE, reason="wrong", by="ada")
+    ledger.catch_up()
+    return ledger
+
+
+def unfolded(ledger: LedgerScenario) -> Rows:
+    """As if no member had been folded yet; the rows that there were."""
+    rows = rows_of(ledger.database, "members")
+    emptied(ledger.database, "members")
+    altered(ledger.database, "delete from projection_batch where projection = 'members'")
+    altered(ledger.database, "update projection_checkpoint set position = 0, passed = 0 where projection = 'members'")
+    return rows
+
+
+def nothing_is_stored(ledger: LedgerScenario) -> None:
+    assert not any(rows_of(ledger.database, "members").values())
+    nothing_is_left(ledger)
+
+
+def rows_of(database: Database, projection: str) -> Rows:
     """Without what says when a row was written; what is counted down to zero is not there."""
     with database.connect(DatabaseRole.LOGIN) as connection:
         found = {
@@ -110,9 +160,12 @@ class Counting:
     engine: Engine
     total: int = 0
 
-    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
-        for buckets, result in self.engine.run(task, shares):
-            self.total += int(result)  # type: ignore[call-overload]  # FoldBuckets returns a number
+    def run(
+        self, task: Task[Returned], shares: Sequence[Buckets], *, within: float | None = None
+    ) -> Iterator[tuple[Buckets, Returned]]:
+        for buckets, result in self.engine.run(task, shares, within=within):
+            # of who writes nothing, each that was brought back
+            self.total += result if isinstance(result, int) else 1
             yield buckets, result
 
 
@@ -122,8 +175,10 @@ class Twice:
 
     engine: Engine
 
-    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
-        yield from self.engine.run(task, [each for each in shares for _ in range(2)])
+    def run(
+        self, task: Task[Returned], shares: Sequence[Buckets], *, within: float | None = None
+    ) -> Iterator[tuple[Buckets, Returned]]:
+        yield from self.engine.run(task, [each for each in shares for _ in range(2)], within=within)
 
 
 @dataclass(frozen=True)
@@ -173,9 +228,11 @@ class Freezing:
     folder: Path
     times: int
 
-    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+    def run(
+        self, task: Task[Returned], shares: Sequence[Buckets], *, within: float | None = None
+    ) -> Iterator[tuple[Buckets, Returned]]:
         frozen: Any = Frozen(task, self.folder, self.times)
-        yield from self.engine.run(frozen, shares)
+        yield from self.engine.run(frozen, shares, within=within)
 
 
 @contextmanager
@@ -223,9 +280,11 @@ class Deadly:
     times: int
     moment: Moment
 
-    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+    def run(
+        self, task: Task[Returned], shares: Sequence[Buckets], *, within: float | None = None
+    ) -> Iterator[tuple[Buckets, Returned]]:
         dying: Any = Dying(task, self.deaths, self.times, self.moment)
-        yield from self.engine.run(dying, shares)
+        yield from self.engine.run(dying, shares, within=within)
 
 
 @dataclass(frozen=True)
@@ -249,6 +308,43 @@ class WithoutAddress:
         return self.task(database, buckets)
 
 
+@dataclass(frozen=True)
+class Lost:
+    """A task whose worker is ended by *how*, so many times: in turns before it folds, and with what it folded."""
+
+    task: Task[Any]
+    folder: Path
+    times: int
+    how: int
+    first: int
+
+    def __call__(self, database: Database, buckets: Buckets) -> Any:
+        for number in range(self.first, self.times):
+            try:
+                os.close(os.open(self.folder / f"{number}.lost", os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                continue
+            if number % 2:
+                self.task(database, buckets)
+            os.kill(os.getpid(), self.how)
+        return self.task(database, buckets)
+
+
+@dataclass
+class Losing:
+    engine: Engine
+    folder: Path
+    times: int
+    how: int = signal.SIGKILL
+    first: int = 0
+
+    def run(
+        self, task: Task[Returned], shares: Sequence[Buckets], *, within: float | None = None
+    ) -> Iterator[tuple[Buckets, Returned]]:
+        lost: Any = Lost(task, self.folder, self.times, self.how, self.first)
+        yield from self.engine.run(lost, shares, within=within)
+
+
 @dataclass
 class Alone:
     """What its workers are given has no address of a database."""
@@ -257,6 +353,8 @@ class Alone:
     deaths: Path
     times: int = 0
 
-    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+    def run(
+        self, task: Task[Returned], shares: Sequence[Buckets], *, within: float | None = None
+    ) -> Iterator[tuple[Buckets, Returned]]:
         without: Any = WithoutAddress(task, self.deaths, self.times)
-        yield from self.engine.run(without, shares)
+        yield from self.engine.run(without, shares, within=within)

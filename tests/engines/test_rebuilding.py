@@ -1,5 +1,7 @@
 """Rows that are folded from an archive, by buckets, are the rows that were folded live: whatever happens to workers."""
 
+import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,61 +15,49 @@ from temple_ledger.infrastructure.archive.buckets import BUCKETS, bucket_of
 from temple_ledger.infrastructure.archive.manifest import require
 from temple_ledger.infrastructure.archive.shared import SharedArchive, shared_archive
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
-from temple_ledger.infrastructure.engines.engine import ALL_BUCKETS, Buckets, Task, shares_of
+from temple_ledger.infrastructure.engines.engine import ALL_BUCKETS, Buckets, EngineFailed, Task, shares_of
 from temple_ledger.infrastructure.engines.local import LocalEngine
 from temple_ledger.infrastructure.engines.no_database import no_database
 from temple_ledger.infrastructure.read_models.member_log.bucket_members import projection_of
-from temple_ledger.infrastructure.read_models.operations import parked, skip
-from temple_ledger.infrastructure.read_models.rebuild import fold_buckets
+from temple_ledger.infrastructure.read_models.rebuild import fold_buckets, rebuild
 from temple_ledger.infrastructure.read_models.rebuild.fold_buckets import FoldBuckets
-from temple_ledger.infrastructure.read_models.rebuild.one_writer import OneWriter
+from temple_ledger.infrastructure.read_models.rebuild.one_writer import Claimed
 from temple_ledger.infrastructure.read_models.rebuild.progress import Cut
-from temple_ledger.infrastructure.read_models.rebuild.rebuild import Claimed, Rebuild
-from temple_ledger.infrastructure.read_models.retraction import Selection, retract
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.activity import activity
-from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.members import members
 from temple_ledger.projections.processor import Projection
-from tests.archive.builders import append, archived, at, everything
+from tests.archive.builders import archived, at
 from tests.canon.folds import by_python, slowly, stored
 from tests.engines.builders import (
+    RETRACTED,
     Alone,
     Deadly,
     Freezing,
+    Losing,
     Returned,
     Twice,
     emptied,
+    eventful,
     marks,
+    nothing_is_stored,
     noting_marks,
     rebuilt_from,
     rows_of,
     thawing,
+    unfolded,
 )
 from tests.erasure.builders import erased
 from tests.killed import Moment, run_killed
 
 both = pytest.mark.parametrize("projection", [members, activity], ids=lambda each: each.name)
-RETRACTED = PositionSet([(20, 40), (161, 162)])
 
 
 @pytest.fixture
 def ledger(ledger: LedgerScenario, folder: Path) -> LedgerScenario:
-    """Late, malformed, parked, skipped, retracted and hostile events; a tail behind the archive."""
-    append(ledger.database, everything(1, 150), gap=True)
-    archived(ledger.database, folder)
-    append(ledger.database, everything(2, 50))
-    archived(ledger.database, folder)
-    append(ledger.database, everything(3, 30))
-    ledger.catch_up()
-    with ledger.database.connect(DatabaseRole.READ) as connection:
-        failures = parked(connection, projection=members.name)
-    assert len(failures) > 3
-    skip(ledger.database, members, failures[0], by="ada", reason="broken", catalogue=CATALOGUE)
-    retract(ledger.database, Selection(positions=RETRACTED), BUILT_IN, CATALOGUE, reason="wrong", by="ada")
-    ledger.catch_up()
-    return ledger
+    return eventful(ledger, folder)
 
 
 def test_rows_from_an_archive_are_those_of_the_framework_and_of_the_oracle(
@@ -174,6 +164,66 @@ def test_a_driver_that_is_killed_anywhere_goes_on_when_it_is_started_again(
     ledger.then_verified()
 
 
+def test_workers_that_are_killed_20_times_while_tables_are_filled_straight_cost_their_share(
+    ledger: LedgerScenario, folder: Path, tmp_path: Path
+) -> None:
+    live = unfolded(ledger)
+    noting_marks(ledger.database)
+    (tmp_path / "deaths").mkdir()
+    engine = Losing(Twice(LocalEngine(ledger.database, 2, tries=30)), tmp_path / "deaths", 20)
+    rebuilt_from(ledger.database, folder, members, engine, unseen=True)
+    assert len(list((tmp_path / "deaths").iterdir())) == 20
+    assert marks(ledger.database) == list(range(16))
+    assert rows_of(ledger.database, "members") == live
+    ledger.then_verified()
+
+
+def test_where_workers_are_killed_for_ever_tables_that_were_filled_straight_are_empty(
+    ledger: LedgerScenario, folder: Path, tmp_path: Path
+) -> None:
+    unfolded(ledger)
+    engine = Losing(LocalEngine(ledger.database, 2, tries=2), tmp_path, 1_000)
+    with pytest.raises(EngineFailed, match=r"run it again, or with fewer --workers$"):
+        rebuilt_from(ledger.database, folder, members, engine, unseen=True)
+    nothing_is_stored(ledger)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_where_workers_stand_still_tables_that_were_filled_straight_are_empty(
+    ledger: LedgerScenario, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    live = unfolded(ledger)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(rebuild, "A_PIECE_SECONDS", 2.0)
+        engine = Losing(LocalEngine(ledger.database, 1), tmp_path, first + 1, signal.SIGSTOP, first)
+        with pytest.raises(EngineFailed, match=r"stood still for more than 2 s; run it again$"):
+            rebuilt_from(ledger.database, folder, members, engine, workers=1, unseen=True)
+    assert multiprocessing.active_children() == []
+    nothing_is_stored(ledger)
+    rebuilt_from(ledger.database, folder, members, unseen=True)
+    assert rows_of(ledger.database, "members") == live
+
+
+def test_a_driver_that_is_killed_anywhere_while_it_fills_tables_straight_leaves_no_row(
+    ledger: LedgerScenario, folder: Path
+) -> None:
+    live = unfolded(ledger)
+
+    def work() -> None:
+        rebuilt_from(ledger.database, folder, members, workers=1, unseen=True)
+
+    for exchange in range(1, 400, 23):
+        if not run_killed(work, at=exchange, moment="after"):
+            break
+        rows = unfolded(ledger)
+        assert rows == live or not any(rows.values())
+    else:
+        pytest.fail("the replay never came to its end")
+    assert exchange > 40
+    assert rows_of(ledger.database, "members") == live
+    ledger.then_verified()
+
+
 @pytest.mark.parametrize("first", [Cut.MEMBERS, Cut.BUCKETS])
 def test_a_rebuild_that_was_cut_otherwise_begins_anew(ledger: LedgerScenario, folder: Path, first: Cut) -> None:
     other = Cut.BUCKETS if first is Cut.MEMBERS else Cut.MEMBERS
@@ -206,7 +256,9 @@ def begun(ledger: LedgerScenario) -> Rebuild:
 class Nobody:
     """An engine whose head was lost."""
 
-    def run(self, task: Task[Returned], shares: Sequence[Buckets]) -> Iterator[tuple[Buckets, Returned]]:
+    def run(
+        self, task: Task[Returned], shares: Sequence[Buckets], *, within: float | None = None
+    ) -> Iterator[tuple[Buckets, Returned]]:
         return iter(())
 
 
@@ -277,8 +329,9 @@ def test_workers_that_reach_no_database_fold_and_the_driver_writes(
     live = rows_of(ledger.database, projection.name)
     emptied(ledger.database, projection.name)
     alone = Alone(Twice(LocalEngine(no_database(), 2)), tmp_path, 3)
-    _, put = rebuilt_from(ledger.database, folder, projection, OneWriter(alone, ledger.database), most=end_of(folder))
-    assert put == 16
+    noting_marks(ledger.database)
+    rebuilt_from(ledger.database, folder, projection, alone, most=end_of(folder), one_writer=True)
+    assert marks(ledger.database) == list(range(16))
     assert rows_of(ledger.database, projection.name) == live
     ledger.then_verified()
 

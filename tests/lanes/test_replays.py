@@ -10,7 +10,8 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.read_models.rebuild import by_lanes
 from temple_ledger.infrastructure.read_models.rebuild.apply import Limit
 from temple_ledger.infrastructure.read_models.rebuild.ended_early import ended_early
-from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild, rebuild_left
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
+from temple_ledger.infrastructure.read_models.rebuild.rebuild_left import rebuild_left
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.members import members
 from tests.killed import run_killed

@@ -20,7 +20,8 @@ from temple_ledger.infrastructure.read_models.rebuild import by_lanes
 from temple_ledger.infrastructure.read_models.rebuild.apply import USUAL, Limit
 from temple_ledger.infrastructure.read_models.rebuild.ended_early import EndedEarly, ended_early
 from temple_ledger.infrastructure.read_models.rebuild.progress import Cut
-from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild, rebuild_left
+from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
+from temple_ledger.infrastructure.read_models.rebuild.rebuild_left import rebuild_left
 from temple_ledger.infrastructure.read_models.runner.transaction import transactions
 from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from temple_ledger.domain.errors import Refused
-from temple_ledger.domain.position import Position, PositionSet
+from temple_ledger.domain.position import START, Position, PositionSet
 from temple_ledger.infrastructure.archive.bucket_events import Bounds, BucketEvents
 from temple_ledger.infrastructure.archive.buckets import bucket_of
 from temple_ledger.infrastructure.archive.shared import SharedArchive
@@ -23,7 +23,7 @@ from temple_ledger.infrastructure.engines.engine import Buckets
 from temple_ledger.infrastructure.read_models.member_log.bucket_members import fold_bucket_members, projection_of
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_stream import MOST_EVENTS
-from temple_ledger.infrastructure.read_models.rebuild.folded_chunk import FoldedChunk
+from temple_ledger.infrastructure.read_models.rebuild.folded_chunk import ChunkText, FoldedChunk
 from temple_ledger.infrastructure.read_models.rebuild.piece_writer import put_counts
 from temple_ledger.infrastructure.read_models.rebuild.progress import Range, ranges
 from temple_ledger.projections.counting import TallyBatch, count_batch
@@ -58,6 +58,28 @@ class FoldBuckets:
             events = self.archive.events(database, Bounds(self.upto))
             found = fold_parts(events, projection_of(self.key), parts, left_out)
             return sum(writer.put(part, folded) for part, folded in found)
+
+    def alone(self, left_out: PositionSet) -> "FoldAlone":
+        return FoldAlone(self.archive, self.key, self.upto, left_out)
+
+
+@dataclass(frozen=True)
+class FoldAlone:
+    """The task of a worker that writes nothing: the members of a range of buckets, folded and brought back."""
+
+    archive: SharedArchive
+    key: ProjectionKey
+    upto: Position
+    left_out: PositionSet
+
+    def __call__(self, database: Database, buckets: Buckets) -> ChunkText | TallyBatch:
+        events = self.archive.events(database, Bounds(self.upto))
+        projection = projection_of(self.key)
+        part = Range(0, None, None, None, START, False, 0, 0, *buckets)
+        if isinstance(projection, Tally):
+            return _counted(events, projection, part, self.left_out)
+        ((_, chunk),) = _members(events, projection, [part], self.left_out)
+        return chunk.as_text(projection)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What was folded of a range, written with the mark of how far the range is: here, or by the process that drives."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import psycopg
 
@@ -20,6 +20,7 @@ from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tally import Tally
 
 Connection = psycopg.Connection[Any]
+Piece: TypeAlias = FoldedChunk | ChunkText | TallyBatch
 
 
 class Reached(NamedTuple):
@@ -32,7 +33,7 @@ class Reached(NamedTuple):
 
 
 class PieceWriter(Protocol):
-    def put(self, part: Range, folded: FoldedChunk | TallyBatch, reached: Reached) -> None:
+    def put(self, part: Range, folded: Piece, reached: Reached) -> None:
         """Raises Refused when another process has taken over."""
 
 
@@ -47,14 +48,15 @@ class ShadowWriter:
         self._projection = projection
         self._marks = Marks(connection, projection.key, claimed_by)
 
-    def put(self, part: Range, folded: FoldedChunk | TallyBatch, reached: Reached) -> None:
+    def put(self, part: Range, folded: Piece, reached: Reached) -> None:
         with self._connection.transaction():
-            if isinstance(self._projection, MemberProjection) and isinstance(folded, FoldedChunk):
+            if isinstance(self._projection, Tally):
+                if isinstance(folded, TallyBatch):
+                    put_counts(self._connection, self._projection, folded)
+                    self._marks.move(part, reached, counted=folded.counted)
+            elif not isinstance(folded, TallyBatch):
                 folded.put(self._connection, self._projection)
                 self._marks.move(part, reached, members=folded.members, counted=folded.there)
-            elif isinstance(self._projection, Tally) and isinstance(folded, TallyBatch):
-                put_counts(self._connection, self._projection, folded)
-                self._marks.move(part, reached, counted=folded.counted)
 
 
 class HandedOver(NamedTuple):
@@ -66,15 +68,17 @@ class HandedOver(NamedTuple):
 
 
 class HandingOver:
-    """To the process that drives, which writes: the text is made here."""
+    """To the process that drives, which writes: the text is made here, where it is not made yet."""
 
     def __init__(self, send: Callable[[HandedOver], None], projection: MemberProjection[Any]) -> None:
         self._send = send
         self._projection = projection
 
-    def put(self, part: Range, folded: FoldedChunk | TallyBatch, reached: Reached) -> None:
+    def put(self, part: Range, folded: Piece, reached: Reached) -> None:
         if isinstance(folded, FoldedChunk):
-            self._send(HandedOver(part, folded.as_text(self._projection), reached))
+            folded = folded.as_text(self._projection)
+        if isinstance(folded, ChunkText):
+            self._send(HandedOver(part, folded, reached))
 
 
 class LiveWriter:

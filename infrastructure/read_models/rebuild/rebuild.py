@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import psycopg
 
@@ -16,7 +15,7 @@ from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.session_settings import set_for_transaction
 from temple_ledger.infrastructure.database.shadow_tables import require_both_tables
-from temple_ledger.infrastructure.engines.engine import SHARES_A_WORKER, Engine, Task, shares_of
+from temple_ledger.infrastructure.engines.engine import SHARES_A_WORKER, Engine, shares_of
 from temple_ledger.infrastructure.read_models.rebuild import progress as notes
 from temple_ledger.infrastructure.read_models.rebuild.apply import (
     USUAL,
@@ -33,7 +32,6 @@ from temple_ledger.infrastructure.read_models.rebuild.compare import (
     compare_counts,
     compare_members,
 )
-from temple_ledger.infrastructure.read_models.rebuild.ended_early import EndedEarly
 from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import (
     EVENTS_AT_A_TIME,
     Progress,
@@ -41,14 +39,11 @@ from temple_ledger.infrastructure.read_models.rebuild.fold_ranges import (
     range_folder,
     shadow_writer,
 )
-from temple_ledger.infrastructure.read_models.rebuild.in_processes import Send, fold_in_processes
+from temple_ledger.infrastructure.read_models.rebuild.in_processes import A_PIECE_SECONDS, Send, fold_in_processes
+from temple_ledger.infrastructure.read_models.rebuild.one_writer import BucketTask, Claimed, handed_over
 from temple_ledger.infrastructure.read_models.rebuild.piece_writer import HandedOver, HandingOver, PieceWriter
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
-from temple_ledger.infrastructure.read_models.rebuild.straight_fill import (
-    StraightFill,
-    a_runner_would_fold,
-    starts_from_nothing,
-)
+from temple_ledger.infrastructure.read_models.rebuild.straight_fill import StraightFill, begun_straight
 from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
 from temple_ledger.infrastructure.read_models.runner.transaction import missing_checkpoint, read_checkpoints
 from temple_ledger.infrastructure.read_models.shortened_log import is_beyond_log, raise_sequence
@@ -56,7 +51,6 @@ from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import Checkpoint
 from temple_ledger.projections.endless_folds import FOLD_SECONDS
 from temple_ledger.projections.fingerprint import reads_of
-from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.standing import may_fold
@@ -75,15 +69,6 @@ class Folding:
     members: int
     events: int
     seconds: float
-
-
-class Claimed(NamedTuple):
-    """What workers elsewhere have to be given: what is rebuilt, up to where, and the driver's process in the
-    database."""
-
-    key: ProjectionKey
-    position: Position
-    claimed_by: int
 
 
 class Rebuild:
@@ -157,7 +142,7 @@ class Rebuild:
         started = time.perf_counter()
         parts = 1 if isinstance(self._projection, Tally) or workers <= 1 else workers * RANGES_A_WORKER
         notes.split(self._connection, self._projection.key, parts)
-        self._straight = self._straight or self._begun_straight()
+        self._begin_straight()
         before = self._done()
         while left := [part for part in self._ranges() if not part.done]:
             if self._fold_seconds is not None or (len(left) > 1 and workers > 1):
@@ -170,25 +155,45 @@ class Rebuild:
 
     def fold_buckets(
         self,
-        task: Callable[[Claimed], Task[int]],
+        task: Callable[[Claimed], BucketTask],
         engine: Engine,
         *,
         workers: int,
+        one_writer: bool = False,
         progress: Progress = lambda members, events: None,
     ) -> Folding:
-        """The same by an engine, for a rebuild that is cut by buckets. *task* makes one of the claim."""
+        """The same by an engine, for a rebuild that is cut by buckets. *task* makes one of the claim. *one_writer*:
+        workers reach no database, so what they fold is written here, as it is where tables are filled straight."""
         started = time.perf_counter()
-        key, before = self._projection.key, self._done()
+        key = self._projection.key
         notes.split_by_buckets(self._connection, key, shares_of(self._pieces(workers)))
-        claimed, reported = Claimed(key, self.position, self._backend_pid), before
-        for _ in engine.run(task(claimed), shares_of(workers * SHARES_A_WORKER)):
+        self._begin_straight()
+        order, before = task(Claimed(key, self.position, self._backend_pid)), self._done()
+        reported = before
+
+        def report() -> None:
+            nonlocal reported
             done = self._done()
             progress(done[0] - reported[0], done[1] - reported[1])
             reported = done
-        left = [part for part in self._ranges() if not part.done]
-        if left:
-            raise DatabaseUnavailable("some buckets were not folded; run it again, it goes on from where it was")
+
+        if one_writer or self._straight is not None:
+            self._put_here(order, engine, report)
+        else:
+            for _ in engine.run(order, shares_of(workers * SHARES_A_WORKER)):
+                report()
+        if any(not part.done for part in self._ranges()):
+            goes_on = "" if self.is_open else ", it goes on from where it was"
+            raise DatabaseUnavailable(f"some buckets were not folded; run it again{goes_on}")
         return Folding(reported[0] - before[0], reported[1] - before[1], time.perf_counter() - started)
+
+    def _put_here(self, order: BucketTask, engine: Engine, report: Callable[[], None]) -> None:
+        """What workers of the engine have folded, written by this process."""
+        within = None if self._straight is None else A_PIECE_SECONDS
+        with self._awake(), self._writer(self._receive) as writer:
+            for part, folded, reached in handed_over(self._connection, order, engine, within=within):
+                writer.put(part, folded, reached)
+                report()
 
     def _pieces(self, workers: int) -> int:
         """So that each has some 50,000 events, and lies within one share."""
@@ -249,18 +254,13 @@ class Rebuild:
         with self._connection.transaction():
             clear(self._connection, self._projection)
 
-    def _begun_straight(self) -> StraightFill | None:
-        projection, catalogue = self._projection, self._catalogue
-        if not self._to_be_applied or isinstance(projection, Tally) or self._fold_seconds is not None:
-            return None
-        checkpoint = self._checkpoint(self._connection)
-        if (
-            not starts_from_nothing(checkpoint, self.position)
-            or any(part.done or part.done_user is not None for part in self._ranges())
-            or a_runner_would_fold(self._connection, checkpoint)
-        ):
-            return None
-        return StraightFill.begun(self._database, projection, catalogue, self.position, self._backend_pid)
+    def _begin_straight(self) -> None:
+        projection, taken = self._projection, self._straight is not None or self._fold_seconds is not None
+        if self._to_be_applied and not taken and not isinstance(projection, Tally):
+            there = self._checkpoint(self._connection)
+            self._straight = begun_straight(
+                self._database, self._connection, projection, self._catalogue, there, self.position
+            )
 
     def _fold_in_processes(self, left: Sequence[notes.Range], workers: int, progress: Progress) -> None:
         fold_in_processes(
@@ -281,10 +281,12 @@ class Rebuild:
             self._straight = None
 
     def _fold_here(self, left: Sequence[notes.Range], progress: Progress) -> None:
-        awake = nullcontext() if self._straight is None else self._straight.awake()
-        with awake, self._folder(progress, send=self._receive) as folder:
+        with self._awake(), self._folder(progress, send=self._receive) as folder:
             for part in left:
                 folder.fold(part)
+
+    def _awake(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._straight is None else self._straight.awake()
 
     def _receive(self, piece: HandedOver) -> None:
         if self._straight is None:
@@ -294,12 +296,22 @@ class Rebuild:
     def _folder(
         self, progress: Progress, watch: FoldWatch = NOBODY_WATCHES, *, send: Send, beside_others: bool = False
     ) -> AbstractContextManager[RangeFolder]:
+        return range_folder(
+            self._database,
+            self._projection,
+            self._catalogue,
+            self.position,
+            progress,
+            watch,
+            writer=self._writer(send),
+            beside_others=beside_others,
+        )
+
+    def _writer(self, send: Send) -> AbstractContextManager[PieceWriter]:
         projection = self._projection
-        writer: AbstractContextManager[PieceWriter] = shadow_writer(self._database, projection, self._backend_pid)
         if self._straight is not None and not isinstance(projection, Tally):
-            writer = nullcontext(HandingOver(send, projection))
-        folder = partial(range_folder, self._database, projection, self._catalogue, self.position, progress, watch)
-        return folder(writer=writer, beside_others=beside_others)
+            return nullcontext(HandingOver(send, projection))
+        return shadow_writer(self._database, projection, self._backend_pid)
 
     def _noted(self) -> psycopg.Connection[Any]:
         """Where it is seen how far the ranges are."""
@@ -352,13 +364,3 @@ def rebuild(
             replay.clear()
             return None
         return replay.apply(shown, by=by, limit=limit, reason=reason)
-
-
-def rebuild_left(database: Database, projection: Projection, catalogue: Catalogue, begun: EndedEarly) -> Rebuild:
-    """What is left of it, as it was divided; from the beginning where nothing of that can be used any more."""
-    rebuild = Rebuild(database, projection, catalogue=catalogue, cut=begun.cut)
-    if rebuild.resumed or begun.cut is notes.Cut.MEMBERS:
-        return rebuild
-    with rebuild:
-        rebuild.clear()
-    return Rebuild(database, projection, catalogue=catalogue)

@@ -22,7 +22,7 @@ from temple_ledger.infrastructure.read_models.rebuild.apply import AppliedRebuil
 from temple_ledger.infrastructure.read_models.rebuild.compare import ShownDifference
 from temple_ledger.infrastructure.read_models.rebuild.in_processes import A_PIECE_SECONDS
 from temple_ledger.infrastructure.read_models.rebuild.piece_writer import HandedOver, LiveWriter
-from temple_ledger.infrastructure.read_models.rebuild.progress import counted, require_same_left_out
+from temple_ledger.infrastructure.read_models.rebuild.progress import counted, ranges, require_same_left_out
 from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
@@ -140,6 +140,25 @@ class StraightFill:
 
     def close(self) -> None:
         self.connection.close()
+
+
+def begun_straight(
+    database: Database,
+    claim: Connection,
+    projection: MemberProjection[Any],
+    catalogue: Catalogue,
+    checkpoint: Checkpoint,
+    position: Position,
+) -> StraightFill | None:
+    """Of the rebuild that *claim* holds. None also where an earlier one has left rows beside the tables, or a runner is
+    about to fold."""
+    if (
+        not starts_from_nothing(checkpoint, position)
+        or any(part.done or part.done_user is not None for part in ranges(claim, projection.key))
+        or a_runner_would_fold(claim, checkpoint)
+    ):
+        return None
+    return StraightFill.begun(database, projection, catalogue, position, claim.info.backend_pid)
 
 
 def starts_from_nothing(checkpoint: Checkpoint, position: Position) -> bool:
