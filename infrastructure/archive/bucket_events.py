@@ -3,11 +3,11 @@
 What is held of it in memory has a bound: a group of rows of each file, and the histories that the caller wants whole.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import groupby
+from itertools import groupby, product
 from operator import itemgetter
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from temple_ledger.domain.position import Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.archive.buckets import bucket_of
-from temple_ledger.infrastructure.archive.columns import in_archive_order
+from temple_ledger.infrastructure.archive.columns import FOLDED, in_archive_order
 from temple_ledger.infrastructure.archive.log_rows import pieces
 from temple_ledger.infrastructure.archive.manifest import Manifest
 from temple_ledger.infrastructure.archive.merge import Rows, merged
@@ -29,6 +29,7 @@ from temple_ledger.projections.fold import Fold
 ROWS_AT_A_TIME: Final = 8_192
 """Become objects at once."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _USER_ID: Final = itemgetter(Recorded._fields.index("user_id"))
 _OUT_OF_RANGE_BUT_EARLIER: Final = r"( BC|^-infinity)$"
 
@@ -115,23 +116,20 @@ class BucketEvents:
         for file in self.manifest.files:
             if file.after < self.bounds.upto:
                 if file.name not in self._readers:
-                    self._readers[file.name] = FileReader(self.place, file)
+                    self._readers[file.name] = FileReader(self.place, file, FOLDED)
                 yield self._readers[file.name].tables(first, last)
 
     def _of_log(self, first: int, last: int) -> Iterator[Rows]:
         after = Position(self.manifest.upto)
         if after < self.bounds.upto:
             for rows in pieces(self.database, after, self.bounds.upto, (first, last)):
-                yield [in_archive_order(rows)]
+                yield [in_archive_order(rows, FOLDED)]
 
 
 def known_of(fold: Fold[Any], rows: pa.Table) -> pa.Table:
     """Those that the fold knows; payloads only where they are looked at, or may say in which version they are."""
-    rows = rows.filter(_any_of(fold.names, rows))
-    wanted = pc.or_(
-        _any_of(fold.reading_metadata, rows),
-        pc.coalesce(pc.match_substring(rows.column("metadata"), '"event_version"'), False),
-    )
+    rows = rows.filter(_any_of(fold.names_known, rows))
+    wanted = pc.or_(_any_of(fold.reading_metadata, rows), _having('"event_version"', rows.column("metadata")))
     payloads = pc.if_else(wanted, rows.column("metadata"), pa.scalar(None, pa.string()))
     return rows.set_column(rows.schema.get_field_index("metadata"), "metadata", payloads)
 
@@ -141,10 +139,12 @@ def as_recorded(rows: pa.Table) -> list[Recorded]:
     columns = [
         rows.column("id").to_pylist(),
         _moments(rows.column("timestamp")),
-        *(
-            rows.column(name).to_pylist()
-            for name in ("event_type", "user_id", "action", "target", "metadata", "source")
-        ),
+        _texts(rows.column("event_type")),
+        rows.column("user_id").to_pylist(),
+        _texts(rows.column("action")),
+        _texts(rows.column("target")),
+        rows.column("metadata").to_pylist(),
+        _texts(rows.column("source")),
     ]
     nothing = [None] * rows.num_rows
     return list(map(partial(tuple.__new__, Recorded), zip(*columns, nothing, nothing, strict=True)))
@@ -155,17 +155,36 @@ def _in_parts(rows: pa.Table) -> Iterator[list[Recorded]]:
         yield as_recorded(rows.slice(start, ROWS_AT_A_TIME))
 
 
-def _any_of(names: Iterable[tuple[str, str]], rows: pa.Table) -> Any:
-    actions: dict[str, list[str]] = {}
-    for event_type, action in names:
-        actions.setdefault(event_type, []).append(action)
-    found = pa.chunked_array([pa.repeat(False, rows.num_rows)])
-    for event_type, each in actions.items():
-        of_type = pc.equal(rows.column("event_type"), event_type)
-        found = pc.or_(found, pc.and_(of_type, pc.is_in(rows.column("action"), value_set=pa.array(each))))
-    return found
+def _any_of(names: Set[tuple[str, str]], rows: pa.Table) -> Any:
+    types, actions = (rows.column(name).combine_chunks() for name in ("event_type", "action"))
+    number = len(actions.dictionary)
+    pairs = pc.add(pc.multiply(types.indices, number), actions.indices)
+    each = enumerate(product(types.dictionary.to_pylist(), actions.dictionary.to_pylist()))
+    return pc.is_in(pairs, value_set=pa.array([place for place, pair in each if pair in names], pa.int64()))
+
+
+def _having(text: str, column: Any) -> Any:
+    """Which of these texts have that one. Nearly always none has, which is seen in all of them at once."""
+    texts = column.combine_chunks()
+    data = texts.buffers()[2]
+    if data is None or text.encode() not in data.to_pybytes():
+        return pa.repeat(False, len(texts))
+    return pc.coalesce(pc.match_substring(texts, text), False)
+
+
+def _texts(column: Any) -> list[str | None]:
+    """Of few values: each is one object, however many rows have it."""
+    texts: list[str | None] = []
+    for chunk in column.chunks:
+        values = [*chunk.dictionary.to_pylist(), None]
+        places = chunk.indices.fill_null(len(values) - 1)
+        texts += map(values.__getitem__, places.to_pylist())
+    return texts
 
 
 def _moments(column: Any) -> list[datetime | None]:
     """Several times faster than the values of the column as they are."""
-    return [None if each is None else _EPOCH + timedelta(0, 0, each) for each in column.cast(pa.int64()).to_pylist()]
+    micros = column.cast(pa.int64()).to_pylist()
+    if column.null_count:
+        return [None if each is None else _EPOCH + _MICROSECOND * each for each in micros]
+    return list(map(_EPOCH.__add__, map(_MICROSECOND.__mul__, micros)))

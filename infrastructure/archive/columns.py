@@ -26,10 +26,21 @@ SCHEMA: Final = pa.schema(
 """`event_id` has 16 bytes, as plain binary: not every engine reads Parquet's type for it. `timestamp` is null where
 it is outside the years 1 to 9999, and then `timestamp_text` has it as PostgreSQL writes it."""
 
+FOLDED: Final = pa.schema(
+    [
+        field.with_type(pa.dictionary(pa.int32(), pa.string()))
+        if field.name in ("event_type", "action", "target", "source")
+        else field
+        for field in SCHEMA
+        if field.name != "event_id"
+    ]
+)
+"""What a fold looks at. Columns of few values have each of them once: their texts need not be made for each event."""
+
 _ORDER: Final = (("member", "ascending"), ("timestamp", "ascending"), ("id", "ascending"))
 
 
-def in_archive_order(rows: pa.Table) -> pa.Table:
+def in_archive_order(rows: pa.Table, schema: pa.Schema = SCHEMA) -> pa.Table:
     """By (bucket, user_id, timestamp, id), with the bucket; of rows with or without one, in any order.
 
     Each member is hashed and compared once, however many events there are.
@@ -42,7 +53,7 @@ def in_archive_order(rows: pa.Table) -> pa.Table:
     for rank, place in enumerate(order):
         ranks[place] = rank
     of_rows = pc.take(pa.array(buckets, pa.int16()), users.indices)
-    rows = with_bucket(rows, of_rows)
+    rows = with_bucket(rows, of_rows, schema)
     keys = pa.table(
         {
             "member": pc.take(pa.array(ranks, pa.int32()), users.indices),
@@ -54,10 +65,10 @@ def in_archive_order(rows: pa.Table) -> pa.Table:
     return rows.combine_chunks().take(indices)
 
 
-def with_bucket(rows: pa.Table, buckets: Any) -> pa.Table:
+def with_bucket(rows: pa.Table, buckets: Any, schema: pa.Schema = SCHEMA) -> pa.Table:
     """As the schema has it, whatever the columns were."""
-    columns = [buckets if field.name == "bucket" else rows.column(field.name) for field in SCHEMA]
-    return pa.table([column.cast(field.type) for column, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+    columns = [buckets if field.name == "bucket" else rows.column(field.name) for field in schema]
+    return pa.table([column.cast(field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
 
 
 def key_of(rows: pa.Table, place: int) -> tuple[int, bytes, int, int]:

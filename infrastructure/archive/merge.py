@@ -11,7 +11,7 @@ Rows = Iterable[pa.Table]
 
 
 def merged(sources: Sequence[Rows]) -> Iterator[pa.Table]:
-    """The same rows in one order. Of each source one table is held at a time."""
+    """The same rows in one order; all have the same columns. Of each source one table is held at a time."""
     streams = [_Stream(iter(source)) for source in sources]
     while heads := [stream for stream in streams if stream.rows is not None]:
         if len(heads) == 1:
@@ -20,7 +20,7 @@ def merged(sources: Sequence[Rows]) -> Iterator[pa.Table]:
         # nothing that comes later stands at or before the smallest of the last keys
         upto = min(stream.last for stream in heads)
         parts = [part for part in (stream.taken(upto) for stream in heads) if part.num_rows]
-        yield parts[0] if len(parts) == 1 else in_archive_order(pa.concat_tables(parts))
+        yield parts[0] if len(parts) == 1 else in_archive_order(pa.concat_tables(parts), parts[0].schema)
 
 
 class _Stream:

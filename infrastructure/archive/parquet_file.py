@@ -114,9 +114,11 @@ def _digest(salt: bytes, content: bytes) -> str:
 class FileReader:
     """Groups of one file, each checked before a row of it is used. Raises ArchiveDamaged."""
 
-    def __init__(self, place: Place, file: ArchivedFile) -> None:
+    def __init__(self, place: Place, file: ArchivedFile, schema: pa.Schema = SCHEMA) -> None:
+        """*schema*: the columns that are read, and how."""
         self._place = place
         self._file = file
+        self._schema = schema
         self.index = load_index(place, file)
         self._salt = bytes.fromhex(self.index.salt)
         self._metadata: Any = None
@@ -137,9 +139,12 @@ class FileReader:
     def group(self, number: int) -> pa.Table:
         group = self.index.groups[number]
         checked = _Bytes(self._checked(group), group.offset, self._file.bytes)
-        table = pq.ParquetFile(pa.PythonFile(checked, mode="r"), metadata=self._footer()).read_row_group(
-            number, use_threads=False
+        file = pq.ParquetFile(
+            pa.PythonFile(checked, mode="r"),
+            metadata=self._footer(),
+            read_dictionary=[field.name for field in self._schema if pa.types.is_dictionary(field.type)],
         )
+        table = file.read_row_group(number, columns=self._schema.names, use_threads=False)
         if table.num_rows != group.rows:
             raise self._damaged("has other rows than its index says")
         return table.replace_schema_metadata(None)
