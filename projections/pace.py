@@ -42,12 +42,12 @@ class WidePace:
     filling: int = MOST_FILLED
     """The same of a first step, into empty tables, for which there is no rate."""
     least: int = 5_000
-    enough: int = 100_000
+    enough: int = 200_000
     most: int = 500_000
     far: int = 20_000
     aim_seconds: float = 2.0
-    slow_aim_seconds: float = 10.0
-    most_seconds: float = 25.0
+    slow_aim_seconds: float = 20.0
+    most_seconds: float = 50.0
     batches_between: int = 20
     _batches_left: int = 0
 
@@ -58,7 +58,8 @@ class WidePace:
         if from_nothing and self.limit == 0:
             self.limit = self.least
         if self.limit == 0 and rate is not None:
-            self.limit = max(self.least, min(self.enough, int(self.slow_aim_seconds / max(rate, 1e-6))))
+            # read by member, they take less than half of that
+            self.limit = max(self.least, min(self.enough, int(2 * self.slow_aim_seconds / max(rate, 1e-6))))
         return behind > self.far and self.limit > 0 and self._batches_left == 0
 
     def after(self, events: int, seconds: float) -> None:
