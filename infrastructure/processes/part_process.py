@@ -57,7 +57,7 @@ def main(descriptor: int) -> None:
                     if number != at_work_on:
                         folder.begin(step)
                         at_work_on = number
-                    for folded in [folder.counted()] if among is None else folder.fold(among):
+                    for folded in folder.fold(among):
                         wire.send((number, folded))
                 except OSError:
                     raise

@@ -2,8 +2,7 @@
 
 Between the two goes a socket pair, over which each object is a pickle. Nobody else has an end of it.
 
-    to the process      its Database, and what the runner folds by; then (number of the step, the step, whose members),
-                        and None in the place of members for what was counted of all of them
+    to the process      its Database, and what the runner folds by; then (number of the step, the step, whose members)
     from the process    READY, or why it cannot begin; then (number of the step, what was folded), (number, DONE),
                         (number, why it cannot)
 """
@@ -158,10 +157,8 @@ class SecondProcess:
         step, wire = self._step, self._wire
         while step is not None and wire is not None and self._is_ready and step.given < AHEAD:
             part = step.parts.take()
-            if part is None and (not step.is_begun or step.is_asked_for_counts):
+            if part is None:
                 return
-            # when nobody has any more parts for it, it is asked for what it has counted in all of them
-            step.is_begun, step.is_asked_for_counts = True, part is None
             step.given += 1
             step.received = time.monotonic()
             with suppress(OSError):
@@ -211,7 +208,6 @@ class _Step:
         self.number = number
         self.step = step
         self.parts = parts
-        self.is_begun = self.is_asked_for_counts = False
         self.given = 0
         """Parts that are not done."""
         self.came: deque[Folded] = deque()

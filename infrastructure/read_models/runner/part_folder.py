@@ -15,8 +15,6 @@ from temple_ledger.infrastructure.read_models.runner.beside import Folded, WideS
 from temple_ledger.infrastructure.read_models.runner.step_rows import WrittenMembers, new_frontiers
 from temple_ledger.infrastructure.read_models.runner.transaction import PostgresTransaction, transactions
 from temple_ledger.infrastructure.read_models.runner.wide_connections import (
-    EVENTS_AT_A_TIME,
-    FILLING_AT_A_TIME,
     WideConnections,
     pieces_by_member,
     wait_for_nobody,
@@ -55,24 +53,20 @@ class PartFolder:
         self._parts = [_Part(self._processors[each.key], each, self._connection, step) for each in step.checkpoints]
 
     def fold(self, among: Among) -> Iterator[Folded]:
-        """What was folded of some of these members at a time."""
+        """What was folded of some of these members at a time, then what was counted of all of them."""
         step, parts = self._step, self._parts
         if step is None:
             return
         wanted = reduce(or_, [part.wanted for part in parts])
         after = step.checkpoints[0].position
-        most = FILLING_AT_A_TIME if step.fills else EVENTS_AT_A_TIME
         log, upto = self._wide.log(), step.upto
-        with pieces_by_member(log, wanted, after=after, upto=upto, among=(among,), most_events=most) as pieces:
+        with pieces_by_member(log, wanted, after=after, upto=upto, among=(among,)) as pieces:
             for piece in pieces:
                 piece.decoded = {}
                 for part in parts:
                     part.share.fold(piece, step.upto)
                 yield [part.of_members() for part in parts]
-
-    def counted(self) -> Folded:
-        """Of all members of the step that were folded here, what is not stored by members."""
-        return [part.counted() for part in self._parts]
+        yield [part.counted() for part in parts]
 
 
 class _Part:

@@ -26,8 +26,6 @@ from temple_ledger.infrastructure.read_models.runner import step_rows
 from temple_ledger.infrastructure.read_models.runner.journal import close_journal
 from temple_ledger.infrastructure.read_models.runner.special_events import effect_starts, special_events
 from temple_ledger.infrastructure.read_models.runner.wide_connections import (
-    EVENTS_AT_A_TIME,
-    FILLING_AT_A_TIME,
     WideConnections,
     divided,
     passed,
@@ -205,10 +203,8 @@ class PostgresTransaction:
         """
         if self._wide is None:
             raise TooWide("there is no other connection to read on")
-        most, log = FILLING_AT_A_TIME if self._fills else EVENTS_AT_A_TIME, self._wide.log()
-        with pieces_by_member(
-            log, wanted, after=after, upto=upto, lanes=lanes, among=among, most_events=most
-        ) as pieces:
+        log = self._wide.log()
+        with pieces_by_member(log, wanted, after=after, upto=upto, lanes=lanes, among=among) as pieces:
             with write_behind() as self._behind:
                 self._rows = self._wide.rows()
                 try:

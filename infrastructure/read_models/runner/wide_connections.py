@@ -18,11 +18,10 @@ from temple_ledger.projections.processor import TooWide
 from temple_ledger.projections.projecting import EVERYBODY, Among, Wanted
 
 MEMBERS_AT_A_TIME: Final = 500
-EVENTS_AT_A_TIME: Final = 5_000
+EVENTS_AT_A_TIME: Final = 4_000
+"""Of a piece, of which some three are in memory: with more events a member, no more of them."""
 SAMPLED: Final = 1_000
 """Events that are looked at to divide the members of a step."""
-FILLING_AT_A_TIME: Final = 10_000
-"""Events of a piece where no rows come with its members: half as many times rows are stored."""
 BYTES_AT_A_TIME: Final = 8_000_000
 """Of a piece; two are in memory."""
 LOCK_MILLISECONDS: Final = 500
@@ -90,7 +89,6 @@ def pieces_by_member(
     upto: Position,
     lanes: Sequence[int] = (),
     among: Iterable[Among] = (EVERYBODY,),
-    most_events: int = EVENTS_AT_A_TIME,
 ) -> Iterator[Iterator[ByMember]]:
     """The events in (after, upto] that are wanted, some members at a time: bounded in members, events and bytes.
 
@@ -104,7 +102,7 @@ def pieces_by_member(
                 connection, wanted, after=after, upto=upto, after_user=part.after, upto_user=part.upto, lanes=lanes
             )
             with closing(stream) as members:
-                yield from _pieces(members, most_events)
+                yield from _pieces(members)
 
     with closing(found()) as read, closing(next_ahead(read)) as pieces:
         yield pieces
@@ -125,7 +123,7 @@ def divided(connection: Connection, parts: int, after: Position, upto: Position)
     return [Among(*each) for each in zip([None, *ends], [*ends, None], strict=True)]
 
 
-def _pieces(members: Iterator[tuple[str, list[Recorded] | None]], most_events: int) -> Iterator[ByMember]:
+def _pieces(members: Iterator[tuple[str, list[Recorded] | None]]) -> Iterator[ByMember]:
     piece = ByMember()
     events = size = 0
     for user_id, found in members:
@@ -134,7 +132,7 @@ def _pieces(members: Iterator[tuple[str, list[Recorded] | None]], most_events: i
         piece[user_id] = found
         events += len(found)
         size += bytes_of_payloads(found)
-        if events >= most_events or len(piece) >= MEMBERS_AT_A_TIME or size >= BYTES_AT_A_TIME:
+        if events >= EVENTS_AT_A_TIME or len(piece) >= MEMBERS_AT_A_TIME or size >= BYTES_AT_A_TIME:
             yield piece
             piece, events, size = ByMember(), 0, 0
     if piece:
