@@ -98,6 +98,17 @@ def test_an_entry_without_effect_tells_nothing_and_is_given_up() -> None:
     assert found.member.roles == {"a"}
 
 
+def test_everyone_is_no_role_though_it_is_listed_or_named() -> None:
+    taken = entry("remove", GUILD, -120)
+    found = concluded(member("a", last=-60), frame("a", GUILD), taken)
+    assert (found.changes, found.without_effect) == ((), (taken,))
+    assert found.member.roles == {"a"}
+
+
+def test_everyone_that_was_once_taken_for_a_role_ends() -> None:
+    assert told(concluded(member("a", GUILD), frame("a", GUILD))) == [("remove", GUILD, None)]
+
+
 def test_it_is_not_given_up_before_its_fellows_can_have_come() -> None:
     assert concluded(member("a", last=-10), frame("a"), entry("remove", "a", -120)).without_effect == ()
     assert concluded(member("a"), frame("a"), entry("remove", "a", -20)).without_effect == ()

@@ -113,6 +113,39 @@ def test_an_outage_in_another_form_is_no_removal_of_the_bot(world: World, unavai
     assert (health.removed_at, health.unavailable_since) == (None, None)
 
 
+def with_everyone(world: World, frames: Sequence[Dispatch]) -> list[Dispatch]:
+    """The frames as Discord does not send them: @everyone, which has the guild's id, is among the roles."""
+    return [
+        replace(each, data={**each.data, "roles": [*each.data["roles"], world.guild.id]})
+        if "roles" in each.data
+        else each
+        for each in frames
+    ]
+
+
+class EverybodyRest(GuildRest):
+    """It lists @everyone among the roles of each member."""
+
+    async def members(self, guild: str, after: str, limit: int) -> Sequence[Mapping[str, Any]]:
+        return [{**each, "roles": [*each["roles"], guild]} for each in await super().members(guild, after, limit)]
+
+
+def test_everyone_is_no_role_wherever_it_is_listed_or_named(world: World) -> None:
+    ada, oracle = world.guild.draw(), next(iter(world.guild.roles))
+    world.line.send(with_everyone(world, world.guild.join(ada)))
+    world.guild.wait(5)
+    world.line.send(with_everyone(world, world.guild.change_roles(ada, add=[oracle])))
+    world.line.send([entry(world, changes=[{"key": "$remove", "new_value": [{"id": world.guild.id, "name": "x"}]}])])
+    world.line.send([Dispatch("GUILD_ROLE_DELETE", {"guild_id": world.guild.id, "role_id": world.guild.id})])
+    world.drain()
+    world.guild.wait(60)
+    world.rest = EverybodyRest(world.guild)
+    world.catch_up()
+    assert [(each.kind, each.role) for each in world.told() if each.user_id == ada] == [("join", ""), ("add", oracle)]
+    named = "select count(*) from webhook_audit_log where target = %s"
+    assert world._connection.execute(named, (world.guild.id,)).fetchone() == (0,)
+
+
 @pytest.mark.parametrize("hours", [0.01, 2, 23])
 def test_an_entry_that_comes_hours_late_and_twice_names_the_actor_once(world: World, hours: float) -> None:
     ada, (oracle, seeker) = someone(world), world.guild.roles

@@ -61,7 +61,10 @@ def conclude(
     feed: FeedState = FeedState(),  # noqa: B008 -- frozen
     deleted: Mapping[str, datetime] | None = None,
 ) -> Conclusion:
-    """*attributions* are those of this member that nothing has used; *deleted* says when roles were deleted."""
+    """*attributions* are those of this member that nothing has used; *deleted* says when roles were deleted.
+
+    @everyone has the guild's id, and nobody is given it: where it is listed or named all the same, it is no role.
+    """
     if is_out_of_date(member, sighting) or is_of_a_guest(member, sighting):
         return Conclusion(_sighted(member, sighting))
     return _Inference(guild, member, sighting, attributions, feed, deleted or {}).run()
@@ -138,7 +141,9 @@ class _Inference:
         self._guild = guild
         self._member = member
         self._sighting = sighting
-        self._open = sorted(attributions, key=lambda each: by_number(each.entry_id))
+        found = sorted(attributions, key=lambda each: by_number(each.entry_id))
+        self._open = [each for each in found if each.role != guild]
+        self._of_everyone = [each for each in found if each.role == guild]
         self._feed = feed
         self._deleted = deleted
         self._changes: list[GuildChange] = []
@@ -154,7 +159,7 @@ class _Inference:
             self._stay_begins()
         joined_at = sighting.joined_at if stay_is_new else member.joined_at or sighting.joined_at
         if sighting.present and sighting.roles is not None:
-            self._roles_are(sighting.roles - self._deleted.keys(), joined_at)
+            self._roles_are(sighting.roles - {self._guild, *self._deleted}, joined_at)
         repeated = None if stay_is_new or not sighting.present else self._repeated_join_at()
         after = replace(
             _sighted(member, sighting),
@@ -166,7 +171,7 @@ class _Inference:
             observed_at=_observed(member, sighting),
             repeated_join_at=repeated,
         )
-        return Conclusion(after, tuple(self._changes), tuple(self._without_effect()))
+        return Conclusion(after, tuple(self._changes), (*self._of_everyone, *self._without_effect()))
 
     def _is_same_stay(self) -> bool:
         before, now = self._member.repeated_join_at or self._member.joined_at, self._sighting.joined_at

@@ -72,7 +72,7 @@ def deleted(
     by: Attribution | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> Renewed:
-    if recorded is not None and recorded.deleted_at is not None:
+    if role == guild or (recorded is not None and recorded.deleted_at is not None):
         return Renewed()
     name = "" if recorded is None else recorded.name
     event = RoleDeleted(user_id=GUILD, occurred_at=at, source=SOURCE, role=role, name=name or None)
