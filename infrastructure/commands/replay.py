@@ -25,6 +25,7 @@ from temple_ledger.infrastructure.read_models.rebuild.rebuild import Folding, Re
 from temple_ledger.infrastructure.read_models.rebuild.rebuild_left import rebuild_left
 from temple_ledger.infrastructure.terminal.applying import apply_options, asks, confirmed, optional_reason
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.member_rows import what_folds
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.percent import PERCENT
 from temple_ledger.infrastructure.terminal.printing import print_line
@@ -97,8 +98,9 @@ def command(
 ) -> int:
     """Fold everything in the log again, and show what differs from the tables; with --apply, put it in place.
 
-    All projections, or those named. It works beside the live tables: readers and the runner need not
-    wait, and one that was killed goes on from where it was. On a terminal, --apply shows the difference and asks.
+    All projections, or those named, up to where each stands: what is not folded yet is left to the runner.
+    It works beside the live tables: readers and the runner need not wait, and one that was killed goes on
+    from where it was. On a terminal, --apply shows the difference and asks.
     Where nothing is stored yet and nobody is asked, tables of our own projections are filled straight.
 
     \b
@@ -146,6 +148,7 @@ def command(
                 _print_found(replay, to_stderr=as_json)
             if not apply:
                 rebuild.clear()
+                _note_left(session, projection, rebuild.position)
                 continue
             if replay.applied is None:
                 limit.require(len(replay.shown.members), replay.shown.stored_members)
@@ -158,7 +161,7 @@ def command(
             print_line(f"{rebuild.label}: in place, at position {replay.applied.position}")
             if rebuild.beside:
                 session.note(_note_beside(projection))
-        _note_parked(session, projection)
+        _note_left(session, projection, rebuild.position)
     if as_json:
         print_json([_data(replay) for replay in done])
     if not apply:
@@ -214,7 +217,7 @@ def _go_on(session: Session, wanted: Sequence[Projection]) -> int:
             in_place = partial(_note_lanes, session, rebuild.label)
             applied = rebuild.apply(replay.shown, by=begun.by, limit=begun.limit, reason=reason, in_place=in_place)
         print_line(f"{rebuild.label}: in place, at position {applied.position}")
-        _note_parked(session, projection)
+        _note_left(session, projection, applied.position)
     return ExitCode.OK
 
 
@@ -284,11 +287,14 @@ def _print_found(replay: _Replay, *, to_stderr: bool) -> None:
         print_line(f"  and {plural(len(sentences) - SENTENCES, 'kind')} of change more", err=to_stderr)
 
 
-def _note_parked(session: Session, projection: Projection) -> None:
+def _note_left(session: Session, projection: Projection, position: Position) -> None:
+    """What the rows at *position* do not have: where a runner goes on from it, what is not folded yet."""
     with snapshot(session.database) as connection:
-        parked = projection_status(connection, carried(), str(projection.key), catalogue=catalogue()).parked
-    if parked:
-        session.note(f"{projection.name}: {plural(parked, 'event')} cannot be folded; see: temple failures list")
+        status = projection_status(connection, carried(), str(projection.key), catalogue=catalogue())
+    if status.lag_events and status.position >= position:
+        session.note(f"{status.label}: {plural(status.lag_events, 'event')} not folded yet; {what_folds(status)}")
+    if status.parked:
+        session.note(f"{status.label}: {plural(status.parked, 'event')} cannot be folded; see: temple failures list")
 
 
 def _data(replay: _Replay) -> dict[str, Any]:

@@ -74,11 +74,11 @@ def print_waiting(session: Session, connection: Connection, projection: str, use
             return 1 + failure.waiting
         waiting, whose = waiting_events(connection, user_id, status.key), " of this member"
     if waiting:
-        session.note(f"{plural(waiting, 'event')}{whose} not folded yet; {_what_folds(status)}")
+        session.note(f"{plural(waiting, 'event')}{whose} not folded yet; {what_folds(status)}")
     return waiting
 
 
-def _what_folds(status: ProjectionStatus) -> str:
+def what_folds(status: ProjectionStatus) -> str:
     if status.next_command is not None:
         return f"{status.label} is {status.state}; run: {status.next_command}"
     return "a runner is at work" if status.leader is not None else "run: temple run --until-caught-up"

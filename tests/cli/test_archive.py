@@ -158,8 +158,10 @@ def test_member_erase_says_what_to_run_where_none_is_set_or_it_is_out_of_reach(t
 
 def test_everybody_is_folded_from_it(temple: Typed, database: Database) -> None:
     assert temple("archive", "write", *HERE).code == 0
-    LedgerScenario(database).given(joined("behind"))
-    altered(database, f"delete from temple_member_status where user_id = '{OTHER}'")
+    ledger = LedgerScenario(database)
+    ledger.given(joined("behind"))
+    ledger.catch_up()
+    altered(database, f"delete from temple_member_status where user_id in ('{OTHER}', 'behind')")
     found = temple("replay", *HERE, "--engine", "local", "--workers", "2", "--json")
     assert found.code == 0, found.stderr
     members, *_ = found.data

@@ -14,7 +14,7 @@ from temple_ledger.infrastructure.read_models.rebuild import by_lanes
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import Rebuild
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.members import members
-from temple_ledger.projections.testing.histories import at, joined, role_added
+from temple_ledger.projections.testing.histories import at, joined, left, role_added
 from tests.cli.conftest import ROOT, Typed
 from tests.queries.builders import altered, role_created, unfoldable
 
@@ -46,6 +46,24 @@ def test_without_apply_it_shows_the_difference_in_people_and_changes_nothing(
     assert ended.stdout.endswith("nothing differs\n")
     assert ended.stderr == "nothing was changed; to put it in place: temple replay members --apply\n"
     assert temple("verify").code == 3
+
+
+def test_what_a_runner_has_not_folded_yet_is_no_difference_and_stays_the_runners(
+    temple: Typed, ledger: LedgerScenario
+) -> None:
+    ledger.when(left("ada", at(3)), joined("dora", at(3)))
+    shown = temple("replay", "members")
+    assert "members: 6 events folded up to position 7 in " in shown.stdout
+    assert "  2 members gain Oracle" in shown.stdout
+    assert "dora" not in temple("replay", "members", "--json").stdout
+    assert "members: 2 events not folded yet; run: temple run --until-caught-up\n" in shown.stderr
+    applied = temple("replay", "members", "--apply")
+    assert "members: in place, at position 7" in applied.stdout
+    assert "members: 2 events not folded yet; run: temple run --until-caught-up\n" in applied.stderr
+    assert "nothing differs" in temple("replay", "members").stdout
+    ledger.catch_up()
+    ledger.then_status("ada", "departed")
+    ledger.then_verified()
 
 
 def test_with_apply_the_rows_of_the_log_are_put_in_place(temple: Typed, ledger: LedgerScenario) -> None:
@@ -120,6 +138,7 @@ def test_json_has_the_counts_and_the_differences(temple: Typed, ledger: LedgerSc
 
 def test_what_can_not_be_folded_is_told_with_the_next_command(temple: Typed, ledger: LedgerScenario) -> None:
     unfoldable(ledger.database, "ada", at(3))
+    ledger.catch_up()
     assert "members: 1 event cannot be folded; see: temple failures list" in temple("replay", "--apply").stderr
 
 

@@ -24,6 +24,7 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.processor import processor_of
 from tests.effects.builders import Record, outbox, sent, warned, warnings, young
+from tests.queries.builders import altered
 from tests.thorough import examples
 
 FOLD: Fold[Record] = Fold(warnings, CATALOGUE.with_models(warnings.steps))
@@ -154,12 +155,25 @@ def test_what_a_snapshot_found_raises_nothing(database: Database, ledger: Ledger
     assert held(database, "notify_moderators") == {"of a snapshot": 1}
 
 
+def test_what_was_not_folded_yet_when_a_replay_came_raises_its_effects(
+    database: Database, ledger: LedgerScenario
+) -> None:
+    ledger.given(warned("ada", 1))
+    ledger.catch_up()
+    ledger.given(warned("ada", 2), warned("bob", 3))
+    assert rebuild(database, warnings, by="ada", catalogue=ledger.catalogue) is not None
+    ledger.catch_up()
+    assert [position for position, _ in sent(database)] == [1, 2, 3]
+    assert held(database, "every_change") == {}
+
+
 def test_replay_and_repair_raise_nothing_and_what_a_replay_passed_is_counted(
     database: Database, ledger: LedgerScenario
 ) -> None:
     ledger.given(warned("ada", 1))
     ledger.catch_up()
     ledger.given(warned("ada", 2), warned("bob", 3))
+    altered(database, "update projection_checkpoint set state = 'needs replay' where projection = 'effective'")
     assert rebuild(database, warnings, by="ada", catalogue=ledger.catalogue) is not None
     with database.connect(DatabaseRole.PROJECT) as connection:
         connection.execute("update example_effects set points = 99 where user_id = 'ada'")

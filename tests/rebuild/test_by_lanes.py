@@ -292,10 +292,10 @@ def test_who_is_parked_is_put_right_with_the_lanes(ledger: LedgerScenario) -> No
 @pytest.mark.parametrize(
     "altered",
     [
-        "update projection_checkpoint set position = 20, passed = 20 where projection = 'members'",
+        "update projection_checkpoint set position = 0, passed = 0 where projection = 'members'",
         "truncate temple_member_status, discord_user_current_roles",
     ],
-    ids=["the checkpoint is behind", "nothing is stored"],
+    ids=["the checkpoint is at the beginning", "nothing is stored"],
 )
 def test_where_all_has_to_change_at_once_it_does(ledger: LedgerScenario, altered: str) -> None:
     alter(ledger, ALTERED)

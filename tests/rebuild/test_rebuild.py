@@ -381,6 +381,7 @@ def test_the_first_rebuild_counts_whoever_gets_rows(ledger: LedgerScenario) -> N
             "insert into webhook_audit_log (event_id, timestamp, event_type, user_id, action, source) "
             "values (gen_random_uuid(), 'infinity', 'discord_join', 'nobody', 'joined', 'test')"
         )
+    ledger.catch_up()
     alter(ledger, "delete from discord_user_current_roles")
     alter(ledger, "delete from temple_member_status")
     with Rebuild(ledger.database, members, catalogue=CATALOGUE) as replay:

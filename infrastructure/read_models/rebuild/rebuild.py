@@ -24,6 +24,7 @@ from temple_ledger.infrastructure.read_models.rebuild.apply import (
     apply_counts,
     apply_members,
 )
+from temple_ledger.infrastructure.read_models.rebuild.beside_runner import how_far, let_the_runner_catch_up
 from temple_ledger.infrastructure.read_models.rebuild.brake import require_few_parked
 from temple_ledger.infrastructure.read_models.rebuild.by_lanes import InPlace, apply_by_lanes, goes_by_lanes
 from temple_ledger.infrastructure.read_models.rebuild.compare import (
@@ -44,7 +45,6 @@ from temple_ledger.infrastructure.read_models.rebuild.one_writer import BucketTa
 from temple_ledger.infrastructure.read_models.rebuild.piece_writer import HandedOver, HandingOver, PieceWriter
 from temple_ledger.infrastructure.read_models.rebuild.shadow_rows import clear
 from temple_ledger.infrastructure.read_models.rebuild.straight_fill import StraightFill, begun_straight
-from temple_ledger.infrastructure.read_models.runner.lease import somebody_leads
 from temple_ledger.infrastructure.read_models.runner.transaction import missing_checkpoint, read_checkpoints
 from temple_ledger.infrastructure.read_models.shortened_log import is_beyond_log, raise_sequence
 from temple_ledger.projections.built_in import BUILT_IN
@@ -53,13 +53,10 @@ from temple_ledger.projections.endless_folds import FOLD_SECONDS
 from temple_ledger.projections.fingerprint import reads_of
 from temple_ledger.projections.placing import placed
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.standing import may_fold
 from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.watch import NOBODY_WATCHES, FoldWatch
 
 RANGES_A_WORKER: Final = 12
-LIVE_CATCHES_UP_SECONDS: Final = 5.0
-LOOK_AGAIN_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -104,6 +101,7 @@ class Rebuild:
             there = self._checkpoint(self._connection)
             self._projection = placed(projection, there)
             require_both_tables(self._connection, self._projection)
+            most = how_far(self._connection, self._projection, there, catalogue, most)
             claimed = notes.claim(self._connection, self._projection, reads_of(projection, catalogue), cut, most)
         except BaseException:
             self._connection.close()
@@ -204,7 +202,13 @@ class Rebuild:
         """The difference to the tables that are read; *each* is given every row of it."""
         if self._straight is not None:
             return self._straight.shown()
-        self._let_the_runner_catch_up()
+        let_the_runner_catch_up(
+            lambda: self._checkpoint(self._connection),
+            self._connection,
+            self._projection,
+            self._catalogue,
+            self.position,
+        )
         with self._database.connect(DatabaseRole.READ, application="temple replay", autocommit=False) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             set_for_transaction(connection, "work_mem", "64MB")
@@ -322,20 +326,6 @@ class Rebuild:
 
     def _done(self) -> tuple[int, int]:
         return notes.done(self._noted(), self._projection.key)
-
-    def _let_the_runner_catch_up(self) -> None:
-        """What a runner is about to fold is no difference; where none is at work, it is one."""
-        deadline = time.monotonic() + LIVE_CATCHES_UP_SECONDS
-        before: Position | None = None
-        while time.monotonic() < deadline:
-            checkpoint = self._checkpoint(self._connection)
-            behind = (
-                checkpoint.position < self.position and may_fold(self._projection, checkpoint, self._catalogue) is None
-            )
-            if not behind or checkpoint.position == before or not somebody_leads(self._connection, checkpoint.key):
-                return
-            before = checkpoint.position
-            time.sleep(LOOK_AGAIN_SECONDS * 10)
 
     def _checkpoint(self, connection: psycopg.Connection[Any]) -> Checkpoint:
         checkpoint = read_checkpoints(connection).get(self._projection.key)
