@@ -15,7 +15,7 @@ class ProjectionState(StrEnum):
     TRIGGER = "trigger"
     """Not folded by a runner, but by a trigger of the database, in the transaction of each append."""
     NEEDS_REPLAY = "needs replay"
-    """A version whose tables are not filled yet."""
+    """A version whose tables are not filled from the log yet."""
 
 
 @dataclass(frozen=True)

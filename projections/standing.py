@@ -41,4 +41,4 @@ def why_not(projection: MemberProjection[Any] | Tally, checkpoint: Checkpoint, c
             f"its rows were made of events that are declared otherwise now ({differs}); run: temple replay "
             f"{checkpoint.label} --apply"
         )
-    return f"its tables are not filled yet; run: temple replay {checkpoint.label} --apply"
+    return f"its tables are not filled from the log yet; run: temple replay {checkpoint.label} --apply"

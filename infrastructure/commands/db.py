@@ -18,7 +18,6 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.embedded_postgres.clients import newest_client_program
 from temple_ledger.infrastructure.embedded_postgres.server import TERMINFO_DIRS, EmbeddedServer
 from temple_ledger.infrastructure.terminal.after_migrating import (
-    ask_for_first_fold,
     ask_for_grants,
     ask_for_replays,
     print_refused,
@@ -58,8 +57,7 @@ def migrate(session: Session) -> int:
         print_line(f"applied {name}")
     for each in changed.made:
         print_line(f"made {each}")
-    ask_for_first_fold(session, changed.migrations)
-    ask_for_replays(session, changed.unfilled)
+    ask_for_replays(session, changed)
     ask_for_grants(session, changed.grants)
     print_refused(session, changed.refused)
     if not changed.migrations and not changed.made and not changed.refused:

@@ -123,7 +123,7 @@ def _restore(session: Session, database: Database, file: Path, above: Position) 
     print_line(f"restored {file}: the log ends at position {restored.head}")
     if changed.migrations:
         print_line(f"applied {plural(len(changed.migrations), 'migration')}")
-    ask_for_replays(session, changed.unfilled)
+    ask_for_replays(session, changed)
     print_refused(session, changed.refused)
     if restored.roles:
         session.note(

@@ -259,7 +259,7 @@ def _migrate(session: Session, stop: Stop, patience: Patience) -> None:
         *([f"made {listed(changed.made)}"] if changed.made else ()),
     ]
     print_line(f"migrations  {'; '.join(done) or 'up to date'}")
-    ask_for_replays(session, changed.unfilled)
+    ask_for_replays(session, changed)
     ask_for_grants(session, changed.grants)
     print_refused(session, changed.refused)
 

@@ -16,6 +16,7 @@ from temple_ledger.infrastructure.database.roles import grants_of_older_logins
 from temple_ledger.infrastructure.database.rollups import make_rollups
 from temple_ledger.infrastructure.database.shadow_tables import make_shadow_tables
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.database.table_queries import has_rows
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.lanes import without_effects
@@ -37,7 +38,8 @@ class Changed:
     `grants` is SQL to type, for logins that were granted fewer roles than there are now; only after an upgrade.
 
     `refused` are projections of packages that were left as they were, each with the reason, while all else was done.
-    `unfilled` are projections that are new beside others that have folded events: a replay fills their tables.
+    `unfilled` are projections that are new beside others that have folded events, or whose tables have rows that were
+    found there: a replay fills their tables.
     """
 
     migrations: tuple[str, ...]
@@ -120,7 +122,12 @@ def _bring_up_to_date(connection: psycopg.Connection[Any], projection: Projectio
     made += [_Made("rollup", name, beside_as) for name in make_rollups(connection, there)]
     if projection.version not in versions:
         beside = projection.version != active
-        values = {**projection.key.parameters, "active": not beside, "beside": beside}
+        values = {
+            **projection.key.parameters,
+            "active": not beside,
+            "beside": beside,
+            "has_rows": has_rows(connection, there.tables),
+        }
         created = connection.execute(statement("checkpoint_create"), values).fetchone()
         if created == (ProjectionState.NEEDS_REPLAY,):
             unfilled.append(str(projection.key) if beside else projection.name)

@@ -40,6 +40,11 @@ def count_members(connection: psycopg.Connection[Any], tables: Iterable[Table]) 
     return _number(connection, sql.SQL("select count(*) from ({}) as member").format(every))
 
 
+def has_rows(connection: psycopg.Connection[Any], tables: Iterable[Table]) -> bool:
+    any_row = sql.SQL("select exists (select from {})")
+    return any(connection.execute(any_row.format(place_of(table))).fetchone() == (True,) for table in tables)
+
+
 def count_rows(connection: psycopg.Connection[Any], columns: Mapping[str, Sequence[str]], values: Sequence[str]) -> int:
     """How many rows of these tables have one of *values* in one of the columns named with it."""
     total = 0

@@ -132,7 +132,9 @@ def set_state(
         if checkpoint.state is ProjectionState.TRIGGER:
             raise Refused(f"{key.name} is maintained by the trigger, which does not pause; run: temple trigger disable")
         if checkpoint.state is ProjectionState.NEEDS_REPLAY:
-            raise Refused(f"the tables of {key} are not filled yet; run: temple replay {checkpoint.label} --apply")
+            raise Refused(
+                f"the tables of {key} are not filled from the log yet; run: temple replay {checkpoint.label} --apply"
+            )
         transaction.connection.execute(
             statement("checkpoint_set_state"),
             {**checkpoint.key.parameters, "state": state.value, "reason": reason, "parks_freely": parks_freely},

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from temple_ledger.infrastructure.database.migrations import ADOPTED
-from temple_ledger.infrastructure.database.schema import Unfitting
+from temple_ledger.infrastructure.database.schema import Changed, Unfitting
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import listed
 
@@ -13,17 +13,18 @@ def print_refused(session: Session, refused: Sequence[Unfitting]) -> None:
         session.note(f"{each.reason}; until then {each.projection} stands still, and everything else goes on")
 
 
-def ask_for_first_fold(session: Session, migrations: Sequence[str]) -> None:
-    if any(each.endswith(ADOPTED) for each in migrations):
+def ask_for_replays(session: Session, changed: Changed) -> None:
+    if not changed.unfilled:
+        return
+    if any(each.endswith(ADOPTED) for each in changed.migrations):
         session.note(
-            "the derived tables stand as they were found, and nothing is folded yet; "
-            "run: temple run --until-caught-up, then temple replay, which shows where the log says otherwise"
+            "the derived tables stand as they were found, and nothing changes them before a replay; "
+            f"to see where the log says otherwise: temple replay {' '.join(changed.unfilled)}"
         )
-
-
-def ask_for_replays(session: Session, unfilled: Sequence[str]) -> None:
-    if unfilled:
-        session.note(f"new and not filled yet: {listed(unfilled)}; run: temple replay {' '.join(unfilled)} --apply")
+    session.note(
+        f"not filled from the log yet: {listed(changed.unfilled)}; "
+        f"run: temple replay {' '.join(changed.unfilled)} --apply"
+    )
 
 
 def ask_for_grants(session: Session, grants: Sequence[str]) -> None:

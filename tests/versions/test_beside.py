@@ -29,7 +29,7 @@ def test_its_tables_are_made_beside_and_wait_for_a_replay(ledger: LedgerScenario
     assert query("select user_id, grants from standing order by 1") == READERS
     assert query('select * from "standing@2"') == []
     unverified = verify(ledger.database, second, catalogue=CATALOGUE).unverified
-    assert unverified == "its tables are not filled yet; run: temple replay standing@2 --apply"
+    assert unverified == "its tables are not filled from the log yet; run: temple replay standing@2 --apply"
     with snapshot(ledger.database) as connection:
         found = {
             each.label: each.state for each in projection_statuses(connection, [first, second], catalogue=CATALOGUE)

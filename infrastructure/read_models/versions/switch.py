@@ -246,7 +246,7 @@ def _require_switchable(old: StoredVersion, new: StoredVersion) -> None:
     if new.active:
         raise Refused(f"readers see version {version} of {name} already")
     if new.state is ProjectionState.NEEDS_REPLAY:
-        raise Refused(f"the tables of {new.key} are not filled yet; run: temple replay {new.key} --apply")
+        raise Refused(f"the tables of {new.key} are not filled from the log yet; run: temple replay {new.key} --apply")
     if new.state is not ProjectionState.RUNNING:
         raise Refused(f"{new.key} stands still ({new.state.value}); run: temple projection resume {new.key}")
     if old.state is ProjectionState.TRIGGER:
