@@ -1,6 +1,7 @@
 """Heads in a file outside the database: what is missing at the end of the chain, or was made anew, shows here."""
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
@@ -50,27 +51,43 @@ class HeadFile:
         if head == self._written:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        behind = "\n" if _is_cut_off(self.path) else ""
         with closing(through(self.path, append=True, mode=PRIVATE)) as file:
-            file.write(f"{head_line(head)}\n")
+            file.write(f"{behind}{head_line(head)}\n")
         self._written = head
 
 
 def read_heads(path: Path) -> Sequence[Head]:
-    """Raises OSError, and UnreadableFile for a line that is none; a last line that is cut off is passed over."""
-    lines = path.read_text().split("\n")
+    """Raises OSError, and UnreadableFile for a line that is none; one that was cut off, as where the disk was full, is
+    passed over."""
     heads = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(path.read_text().split("\n"), 1):
         if not line.strip():
             continue
         try:
             heads.append(_head_of(line))
-        except (ValueError, TypeError, KeyError):
-            if number == len(lines):
-                break
+        except (ValueError, TypeError, KeyError) as error:
+            if _ends_early(line, error):
+                continue
             raise UnreadableFile(
                 f"{path}, line {number}: no head of the chain; each line is what `temple seal head` prints"
             ) from None
     return heads
+
+
+def _ends_early(line: str, error: Exception) -> bool:
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    return error.pos >= len(line.rstrip()) or error.msg.startswith("Unterminated string")
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Whether what was written last ends within a line."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
 
 
 def _head_of(line: str) -> Head:

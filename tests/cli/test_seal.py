@@ -11,6 +11,7 @@ from threading import Thread
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.seals.head_file import HeadFile, head_line, read_heads
 from temple_ledger.projections.testing.histories import joined
 from tests.cli.conftest import Typed
 from tests.seals.builders import head_of, sealed, tampered
@@ -71,6 +72,17 @@ def test_a_head_in_a_file_that_is_not_on_the_chain_is_named(temple: Typed, datab
     assert ended.code == 3
     assert "shortened to 12" in ended.stdout
     assert "seal 9" in ended.stdout
+
+
+@pytest.mark.parametrize("left", [2, 30, 60, -1])
+def test_a_head_that_a_full_disk_cut_off_is_passed_over_and_the_next_one_has_a_line_of_its_own(
+    database: Database, tmp_path: Path, left: int
+) -> None:
+    sealed(database)
+    head, file = head_of(database), tmp_path / "heads"
+    file.write_text(f"{head_line(head)}\n{head_line(head)[:left]}")
+    HeadFile(file).append_now(head)
+    assert read_heads(file) == [head, head]
 
 
 def test_a_file_of_heads_that_is_none_is_refused(temple: Typed, database: Database, tmp_path: Path) -> None:
