@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from temple_ledger.infrastructure.log.output_file import naming
+
 UNFINISHED: Final = ".part"
 
 
@@ -34,7 +36,7 @@ class FolderPlace:
             return None
 
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
-        with (self._root / name).open("rb", buffering=0) as file:
+        with naming(self._root / name), (self._root / name).open("rb", buffering=0) as file:
             file.seek(offset)
             return file.read() if length is None else _exactly(file.fileno(), length)
 

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from temple_ledger.domain.errors import ArchiveDamaged, Refused
-from temple_ledger.infrastructure.archive.place import Place
+from temple_ledger.infrastructure.archive.place import Place, store_new
 
 FORMAT: Final = 1
 FOLDER: Final = "manifests"
@@ -155,8 +155,7 @@ def store(place: Place, manifest: Manifest) -> str:
     """Its digest, under which it is from now on what the archive has."""
     content = as_json(manifest.model_dump(mode="json"))
     digest = hashlib.sha256(content).hexdigest()
-    with place.new(f"{FOLDER}/{manifest.number:08}-{digest}.json") as path:
-        path.write_bytes(content)
+    store_new(place, f"{FOLDER}/{manifest.number:08}-{digest}.json", content)
     return digest
 
 

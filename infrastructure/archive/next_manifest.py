@@ -18,7 +18,7 @@ from temple_ledger.infrastructure.archive.manifest import (
     instant,
     store,
 )
-from temple_ledger.infrastructure.archive.place import Place
+from temple_ledger.infrastructure.archive.place import Place, store_new
 
 JOURNALS: Final = "journals"
 
@@ -110,6 +110,5 @@ class Archive:
         if self.manifest is not None and self.manifest.journal.sha256 == digest:
             return self.manifest.journal
         name = f"{JOURNALS}/{upto:019}-{uuid4().hex[:12]}.json"
-        with self.place.new(name) as path:
-            path.write_bytes(content)
+        store_new(self.place, name, content)
         return Journal(name=name, sha256=digest)

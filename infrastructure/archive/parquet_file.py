@@ -16,7 +16,8 @@ from temple_ledger.domain.errors import ArchiveDamaged
 from temple_ledger.infrastructure.archive.columns import SCHEMA
 from temple_ledger.infrastructure.archive.groups import grouped
 from temple_ledger.infrastructure.archive.manifest import ArchivedFile, Group, Index, as_json, load_index
-from temple_ledger.infrastructure.archive.place import Place
+from temple_ledger.infrastructure.archive.place import Place, store_new
+from temple_ledger.infrastructure.log.output_file import naming
 
 FOLDER: Final = "events"
 SALT: Final = b"temple.salt"
@@ -39,12 +40,11 @@ def write_file(place: Place, of: Range, tables: Iterable[pa.Table]) -> ArchivedF
     """Rows in the archive's order, in a file with its index. Raises OSError and ArchiveUnavailable."""
     name = f"{FOLDER}/{of.after + 1:019}-{of.upto:019}-{uuid4().hex[:12]}"
     salt = secrets.token_bytes(32)
-    with place.new(f"{name}.parquet") as path:
+    with place.new(f"{name}.parquet") as path, naming(place.path_of(f"{name}.parquet")):
         buckets = _write(path, salt, tables)
         index, size = _index_of(path, salt, buckets)
     content = as_json(index.model_dump(mode="json"))
-    with place.new(f"{name}.json") as path:
-        path.write_bytes(content)
+    store_new(place, f"{name}.json", content)
     return ArchivedFile(
         name=f"{name}.parquet",
         after=of.after,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from temple_ledger.infrastructure.archive.folder_place import FolderPlace
 from temple_ledger.infrastructure.archive.url_place import UrlPlace
+from temple_ledger.infrastructure.log.output_file import naming
 
 
 class Place(Protocol):
@@ -36,6 +37,11 @@ class Place(Protocol):
 
     def remove(self, name: str) -> None:
         """Nothing where there is no such file."""
+
+
+def store_new(place: Place, name: str, content: bytes) -> None:
+    with place.new(name) as path, naming(place.path_of(name)):
+        path.write_bytes(content)
 
 
 def place_at(address: str) -> Place:

@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.archive.parquet_file import FileReader
 from temple_ledger.infrastructure.archive.place import Place
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.statements import statement
+from temple_ledger.infrastructure.log.output_file import naming
 from temple_ledger.infrastructure.log.temporary_folder import temporary_folder
 
 POSITIONS_AT_A_TIME: Final = 1_000_000
@@ -117,9 +118,10 @@ def _by_position(place: Place, file: ArchivedFile) -> Iterator[pa.Table]:
     with temporary_folder("temple-archive-") as folder:
         parts = 1 + (file.upto - file.after - 1) // POSITIONS_AT_A_TIME
         paths = [folder / str(number) for number in range(parts)]
-        _put_aside(place, file, paths)
+        with naming(folder):
+            _put_aside(place, file, paths)
         for path in paths:
-            with pa.ipc.open_stream(path) as stream:
+            with naming(path), pa.ipc.open_stream(path) as stream:
                 rows = stream.read_all()
             path.unlink()
             if rows.num_rows:

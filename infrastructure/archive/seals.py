@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from temple_ledger.infrastructure.archive import ledger
 from temple_ledger.infrastructure.archive.manifest import Seals, read_checked
-from temple_ledger.infrastructure.archive.place import Place
+from temple_ledger.infrastructure.archive.place import Place, store_new
 from temple_ledger.infrastructure.database.statements import statement
 
 FOLDER: Final = "seals"
@@ -44,8 +44,7 @@ def store_part(place: Place, connection: ledger.Connection, part: Part) -> Seals
     row = connection.execute(statement("archive_seals"), {"first": part.first, "last": part.last}).fetchone()
     content = b"{}" if row is None else str(row[0]).encode()
     name = f"{FOLDER}/{part.last:019}-{uuid4().hex[:12]}.json"
-    with place.new(name) as path:
-        path.write_bytes(content)
+    store_new(place, name, content)
     return Seals(
         part=part.number,
         last=part.last,

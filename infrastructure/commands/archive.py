@@ -47,8 +47,8 @@ def write(session: Session, archive: str | None, as_json: bool) -> int:
       temple archive write --archive /srv/temple/archive
       TEMPLE_ARCHIVE=s3://our-bucket/ledger temple archive write
     \b
-    Exit codes: 0 written, or nothing is new; 1 the archive is damaged; 4 no database, or the place does not
-    answer; 5 the place has another ledger's archive, or somebody else writes.
+    Exit codes: 0 written, or nothing is new; 1 the archive is damaged, or a file cannot be written; 4 no
+    database, or the place does not answer; 5 the place has another ledger's archive, or somebody else writes.
     """
     place = place_of(session, archive)
     from temple_ledger.infrastructure.archive.write import write as write_archive

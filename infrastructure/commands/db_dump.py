@@ -52,7 +52,10 @@ def dump(session: Session, file: Path) -> None:
         raise click.UsageError("a dump is no text for a terminal: name a file, or send stdout somewhere else")
     database = session.database
     with replaced(STDOUT if str(file) == DASH else file, mode=PRIVATE) as output:
-        dumps.dump(database, output.fileno())
+        try:
+            dumps.dump(database, output.fileno())
+        except dumps.DumpFailed as failed:
+            raise dumps.DumpFailed(f"{file}: {failed}") from failed
         written = os.fstat(output.fileno())
         if stat.S_ISREG(written.st_mode):
             os.fsync(output.fileno())

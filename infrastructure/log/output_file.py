@@ -42,11 +42,9 @@ class OutputFile:
         """All of it. Raises OSError."""
         OutputFile.written_through += self._is_through
         rest = memoryview(text.encode() if isinstance(text, str) else text)
-        try:
+        with naming(self._name):
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self._name)) from None
 
     def fileno(self) -> int:
         """For a program of others that writes there itself."""
@@ -82,6 +80,18 @@ def replaced(path: Path, *, mode: int | None = None) -> Iterator[OutputFile]:
         with suppress(FileNotFoundError):
             unfinished.unlink()
         raise
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """An error of reading or writing that does not name its file, as of a library of others, names this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise OSError(error.errno, why, str(path)) from error
 
 
 def require_writable(path: Path) -> None:

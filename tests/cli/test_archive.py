@@ -1,5 +1,8 @@
 """`temple archive`: written, verified, listed, restored, erased; and what is said where it cannot be."""
 
+import os
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +55,24 @@ def test_it_is_written_listed_verified_and_restored(temple: Typed, tmp_path: Pat
     assert temple("replay", "--apply", TEMPLE_DATABASE_URL=other).code == 0
     assert temple("verify", "--full", TEMPLE_DATABASE_URL=other).code == 0
     assert temple("archive", "restore", *HERE, TEMPLE_DATABASE_URL=other).code == 5
+
+
+def test_what_finds_no_room_names_its_file_and_leaves_none(
+    database: Database, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Here by the limit on the size of a file, which the writer of Parquet meets before anything is buffered whole."""
+    ended = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 1; exec "$0" -m temple_ledger.cli archive write "$@"', sys.executable, *HERE],
+        cwd=tmp_path,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    file = r"temple: .*/archive/events/0000000000000000001-0000000000000000003-[0-9a-f]{12}\.parquet"
+    assert re.fullmatch(f"{file}: File too large\n", ended.stderr), ended.stderr
+    assert [each.name for each in (tmp_path / "archive").rglob("*") if each.is_file()] == []
 
 
 def test_that_workers_reach_no_database_is_a_setting(temple: Typed) -> None:

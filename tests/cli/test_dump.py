@@ -85,7 +85,7 @@ def test_a_dump_whose_program_is_ended_says_by_what_and_leaves_no_file(
     )
     assert (ended.returncode, ended.stderr) == (
         1,
-        "temple: pg_dump failed: it was ended from outside (File size limit exceeded)\n",
+        f"temple: {file}: pg_dump failed: it was ended from outside (File size limit exceeded)\n",
     )
     assert not file.exists()
 
