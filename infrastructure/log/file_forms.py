@@ -10,7 +10,7 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 from temple_ledger.domain.errors import UnreadableFile
 from temple_ledger.infrastructure.log.csv_rows import csv_rows, delimiter_of, looks_like_table
@@ -53,7 +53,7 @@ def _lines(source: BinaryIO, *, may_unpack: bool) -> Iterator[Line]:
         if not may_unpack:
             raise UnreadableFile("the file is compressed twice; unpack it first")
         # not the file itself, which would go back by unpacking it from the beginning again
-        return _lines(_stream(_blocks(io.BufferedReader(gzip.GzipFile(fileobj=source), BLOCK))), may_unpack=False)
+        return _lines(_stream(_blocks(cast(BinaryIO, gzip.GzipFile(fileobj=source)))), may_unpack=False)
     for beginning, what in NAMED:
         if first.startswith(beginning):
             raise UnreadableFile(f"the file is no text: it looks like {what}")
@@ -176,7 +176,14 @@ def _guarded(lines: Callable[[], Iterator[Line]]) -> Iterator[Line]:
         for line in lines():
             number = line.number
             yield line
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise UnreadableFile(
-            f"the compressed file is damaged or cut off behind line {number:,}; get it again"
-        ) from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UnreadableFile(_damaged(number, str(error))) from None
+
+
+def _damaged(number: int, reason: str) -> str:
+    if number and reason.startswith(("CRC", "Incorrect length")):
+        return (
+            f"the compressed file is damaged: its {number:,} lines are not what was packed; get it again, and retract "
+            "what an import added of them"
+        )
+    return f"the compressed file is damaged or cut off behind line {number:,}; get it again"

@@ -105,7 +105,7 @@ def require_writable(path: Path) -> None:
 
 
 def _why_not_writable(path: Path) -> str | None:
-    descriptor = _descriptor_of(path)
+    descriptor = descriptor_of(path)
     if descriptor is not None:
         return _why_not_open(descriptor)
     target = Path(os.path.realpath(path))
@@ -141,7 +141,7 @@ def _why_not_open(descriptor: int) -> str | None:
 def through(path: Path, *, append: bool = False, mode: int | None = None) -> OutputFile:
     """Writes into what is there, from its beginning or, with *append*, behind its end; a file is made where there is
     none. Raises OSError."""
-    descriptor = _descriptor_of(path)
+    descriptor = descriptor_of(path)
     if descriptor is not None:
         return OutputFile(os.dup(descriptor), path, is_through=True)
     flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY | (os.O_APPEND if append else os.O_TRUNC)
@@ -161,7 +161,7 @@ def _closing(file: OutputFile) -> Iterator[OutputFile]:
 
 def _is_replaceable(path: Path) -> bool:
     """Whether there is a regular file, or none yet."""
-    if _descriptor_of(path) is not None:
+    if descriptor_of(path) is not None:
         return False
     try:
         return stat.S_ISREG(path.stat().st_mode)
@@ -169,7 +169,7 @@ def _is_replaceable(path: Path) -> bool:
         return True
 
 
-def _descriptor_of(path: Path) -> int | None:
+def descriptor_of(path: Path) -> int | None:
     """Of a name that means a descriptor of ours: opening it again would begin at the beginning of a file."""
     named = os.path.normpath(path.absolute())
     found = _DESCRIPTOR.fullmatch(named)

@@ -61,7 +61,7 @@ def read_heads(path: Path) -> Sequence[Head]:
     """Raises OSError, and UnreadableFile for a line that is none; one that was cut off, as where the disk was full, is
     passed over."""
     heads = []
-    for number, line in enumerate(path.read_text().split("\n"), 1):
+    for number, line in enumerate(path.read_text("utf-8", errors="replace").split("\n"), 1):
         if not line.strip():
             continue
         try:

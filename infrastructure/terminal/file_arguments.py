@@ -1,12 +1,13 @@
 """Files and folders that are named on the command line: what cannot be one is refused before anything is done, by the
 name that was given."""
 
+import sys
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from temple_ledger.infrastructure.log.output_file import require_writable
+from temple_ledger.infrastructure.log.output_file import descriptor_of, require_writable
 
 DASH: Final = "-"
 
@@ -25,6 +26,13 @@ class FileToRead(_Named):
 
     def __init__(self, *, stdin: bool = False) -> None:
         super().__init__(exists=True, dir_okay=False, allow_dash=stdin, path_type=None if stdin else Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        name = super().convert(value, param, ctx)
+        if sys.stdin is None and str(name) != DASH and descriptor_of(Path(name)) == 0:
+            # what is open in its place is empty, and would be read as a file of nothing
+            self.fail("stdin is closed", param, ctx)
+        return name
 
 
 class FileToWrite(_Named):

@@ -85,8 +85,11 @@ def test_a_head_that_a_full_disk_cut_off_is_passed_over_and_the_next_one_has_a_l
     assert read_heads(file) == [head, head]
 
 
-def test_a_file_of_heads_that_is_none_is_refused(temple: Typed, database: Database, tmp_path: Path) -> None:
-    (tmp_path / "heads").write_text('{"seal": 1}\nnone\n')
+@pytest.mark.parametrize("content", [b'{"seal": 1}\nnone\n', b"\x1f\x8b\x08\xff", "{}".encode("utf-16")])
+def test_a_file_of_heads_that_is_none_is_refused(
+    temple: Typed, database: Database, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "heads").write_bytes(content)
     ended = temple("seal", "verify", "--heads", "heads")
     assert (ended.code, ended.stdout) == (1, "")
     assert "heads, line 1: no head of the chain" in ended.stderr

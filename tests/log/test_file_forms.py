@@ -9,6 +9,7 @@ import lzma
 import zipfile
 from collections.abc import Callable
 from typing import Any, BinaryIO
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
@@ -136,6 +137,38 @@ def zipped() -> bytes:
 def test_another_form_is_named(text: bytes, sentence: str) -> None:
     with pytest.raises(UnreadableFile, match=sentence):
         list(event_lines(io.BytesIO(text)))
+
+
+def packed_lines() -> bytes:
+    """Many that do not look alike, so that what is packed of them has some length."""
+    return as_lines(*(line(str(uuid5(NAMESPACE_URL, str(number))), minute=number % 60) for number in range(200)))
+
+
+CUT_OFF = "the compressed file is damaged or cut off behind line {}; get it again"
+ALTERED = (
+    "the compressed file is damaged: its {} lines are not what was packed; get it again, and retract what an import "
+    "added of them"
+)
+DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "cut off within a line": (lambda packed: packed[: len(packed) // 2], CUT_OFF),
+    "without its end": (lambda packed: packed[:-4], CUT_OFF),
+    "with something behind it": (lambda packed: packed + b"more", CUT_OFF),
+    "with another sum": (lambda packed: packed[:-8] + bytes(4) + packed[-4:], ALTERED),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGED)
+def test_of_a_damaged_file_every_line_before_the_damage_is_read_and_counted(how: str) -> None:
+    damage, sentence = DAMAGED[how]
+    whole = packed_lines()
+    found: list[Line] = []
+    lines = event_lines(io.BytesIO(damage(gzip.compress(whole))))
+    with pytest.raises(UnreadableFile) as caught:
+        found.extend(lines)
+    assert 0 < len(found) <= 200
+    assert (len(found) == 200) == (how != "cut off within a line")
+    assert [each.text for each in found] == whole.splitlines(keepends=True)[: len(found)]
+    assert str(caught.value) == sentence.format(len(found))
 
 
 def problems(text: bytes) -> list[tuple[int, str | None]]:
