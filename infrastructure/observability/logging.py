@@ -92,8 +92,14 @@ def _clean(value: Any) -> Any:
     return value
 
 
+_SECOND_ERROR: Final = "error ignored"
+"""The driver's, of what failed because of an error that it raises: that one is what a person reads."""
+
+
 class _Forwarding(logging.Handler):
     """Records of libraries that know only the standard library's logging."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name == "psycopg" and str(record.msg).startswith(_SECOND_ERROR):
+            return
         structlog.get_logger(record.name).log(record.levelno, record.getMessage())

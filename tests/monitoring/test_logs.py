@@ -5,9 +5,11 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.observability.logging import log_to_stderr
 from temple_ledger.projections.testing.histories import at
 from tests.cli.conftest import Typed
 from tests.cli.test_run import line_of
@@ -111,3 +113,22 @@ def test_what_comes_from_outside_can_not_forge_a_line(spawn: Spawn, database: Da
     _, stderr = process.communicate(timeout=60)
     assert not [line for line in stderr.splitlines() if line.startswith('{"event": "forged"')]
     assert "\x1b" not in stderr
+
+
+def copy_and_lose(connection: psycopg.Connection, database: Database) -> None:
+    with connection.cursor().copy("copy filled from stdin") as copy:
+        with database.connect(DatabaseRole.LOGIN) as other:
+            other.execute("select pg_terminate_backend(%s, 10000)", (connection.info.backend_pid,))
+        for _ in range(1_000):
+            copy.write("x" * 10_000 + "\n")
+
+
+def test_of_a_copy_that_loses_its_connection_the_driver_reports_no_second_error(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_to_stderr("debug")
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        connection.execute("create temporary table filled (line text)")
+        with pytest.raises(psycopg.OperationalError):
+            copy_and_lose(connection, database)
+    assert capsys.readouterr().err == ""
