@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -299,6 +300,28 @@ def test_two_imports_of_one_file_at_once_add_each_line_once(database: Database) 
     assert sum(result.added for result in results) == 1_000
     assert sum(result.duplicates for result in results) == 2_000
     assert len(rows(database)) == 1_000
+
+
+def test_two_imports_at_once_agree_on_which_content_of_an_event_id_is_in_the_log(database: Database) -> None:
+    """Each file has both contents of each event_id; the second one has its lines in the other order."""
+    contents = [
+        [line(f"member-{number}", event_id=str(UUID(int=number + 1)), minute=minute) for number in range(200)]
+        for minute in (1, 2)
+    ]
+    texts = [as_lines(*(each for one in contents[::step] for each in one[::step])) for step in (1, -1)]
+    results: list[Imported] = []
+    threads = [
+        threading.Thread(target=lambda text=text: results.append(imported(database, text, most_lines=7)))
+        for text in texts
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sum(result.added for result in results) == len(rows(database)) == 200
+    # of each file half of the lines are what is in the log, and half of them are not
+    assert [result.added + result.duplicates for result in results] == [200, 200]
+    assert [result.conflicts for result in results] == [200, 200]
 
 
 def test_a_lost_connection_loses_and_repeats_nothing(database: Database) -> None:
