@@ -48,6 +48,7 @@ from tests.monitoring.test_metrics import MEASURED, Measured, ledger, measured
 from tests.patreon.bodies import ACOLYTE
 from tests.patreon.bodies import at as patreon_at
 from tests.patreon.feed import Feed
+from tests.patreon.test_bodies import changed
 from tests.queries.builders import altered, unfoldable
 from tests.runner.test_runner import head, position, running, wait_until
 from tests.tools import needs
@@ -353,6 +354,21 @@ def test_stale_deliveries(walk: Walk) -> None:
     walk.type("status")
     walk.goes_on()
     walk.then("PatreonDeliveriesStale")
+    feed.close()
+
+
+def test_fields_that_cannot_be_read(walk: Walk) -> None:
+    feed = patreon(walk)
+    feed.update(ACOLYTE)
+    walk.goes_on()
+    for number in range(3):
+        feed.hears("update", changed("data.attributes.will_pay_amount_cents", [number]))
+    walk.goes_on()
+    walk.type("status", "inbox list --source patreon")
+    for number in range(3):
+        feed.update(ACOLYTE, noise=str(number))
+    walk.goes_on()
+    walk.then("PatreonFieldsUnread")
     feed.close()
 
 
