@@ -74,6 +74,8 @@ _PASSING: Final = frozenset({"25006", "25P03", "40001", "40P01", "55P03", "57014
 _PASSING_CLASSES: Final = ("08", "53")
 _SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
 """The machine has no descriptor, no memory or no room left: nobody's fault, and over one day."""
+_NO_THREAD: Final = "can't start new thread"
+"""Python's own words for the same of threads; there is no other mark of it."""
 
 _POOLED: Final = (
     "there is a pooler in between (such as pgbouncer), which does not preserve the role and the session that the "
@@ -183,6 +185,8 @@ def passes(error: BaseException) -> bool:
     """Whether the same transaction, tried again as a whole, may well succeed."""
     if isinstance(error, OSError):
         return error.errno in _SHORTAGES
+    if isinstance(error, RuntimeError):
+        return str(error) == _NO_THREAD
     if not isinstance(error, psycopg.Error):
         return False
     state = error.sqlstate

@@ -97,13 +97,19 @@ class SecondProcess:
         self._is_ready = self._is_gone = False
         with suppress(OSError):
             self._wire.send((self._database.dsn, self._database.name, self._folds_by))
-        self._reading = threading.Thread(target=self._read, args=(self._wire,), name="second process", daemon=True)
-        self._reading.start()
+        reading = threading.Thread(target=self._read, args=(self._wire,), name="second process", daemon=True)
+        try:
+            reading.start()
+        except RuntimeError as error:
+            self._reason, self._is_gone = str(error), True
+            self._give_up()
+            return
+        self._reading = reading
         log.info("far behind: a second process folds a part of the members")
 
     def end(self) -> None:
         process, wire, reading = self._process, self._wire, self._reading
-        if process is None or wire is None or reading is None:
+        if process is None or wire is None:
             return
         if process.stdin is not None:
             process.stdin.close()
@@ -112,7 +118,8 @@ class SecondProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        reading.join()
+        if reading is not None:
+            reading.join()
         wire.close()
         self._process = self._wire = self._reading = None
 

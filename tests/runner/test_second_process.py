@@ -26,6 +26,7 @@ from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.processes import second_process
 from temple_ledger.infrastructure.processes.second_process import SecondProcess
+from temple_ledger.infrastructure.processes.with_parent import end_with_parent
 from temple_ledger.infrastructure.read_models.operations import set_state
 from temple_ledger.infrastructure.read_models.runner.beside import FAR, READY, Folded, Others, Shared, WideStep
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
@@ -401,6 +402,37 @@ def test_what_was_installed_anew_under_a_runner_folds_nothing_for_it(ledger: Led
     assert "restart the runner" in reason
     assert second.folded == []
     require_all_folded(ledger)
+
+
+@pytest.mark.parametrize("refused", ["read-ahead", "write behind", "second process"])
+def test_a_machine_that_starts_no_thread_for_a_moment_stops_no_projection(
+    ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    start, names = threading.Thread.start, list[str]()
+
+    def short(thread: threading.Thread) -> None:
+        if thread.name.startswith(refused) and not names:
+            names.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", short)
+    second = Second(ledger.database)
+    projections = BUILT_IN if refused == "second process" else [members]
+    second.catch_up(projections)
+    assert len(names) == 1
+    assert second.steps.failed_ones == []
+    assert {position(ledger.database, each.name) for each in projections} == {head(ledger.database)}
+    ledger.then_verified()
+
+
+def test_without_a_thread_to_end_with_its_parent_a_process_says_so_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", short)
+    with pytest.raises(SystemExit, match="cannot begin: can't start new thread"):
+        end_with_parent(0)
 
 
 def test_why_it_cannot_begin_is_in_the_log_in_one_line(

@@ -192,8 +192,8 @@ class Runner:
                 failures = 0
                 patience.restore()
                 self._watcher.beat()
-            except (psycopg.Error, DatabaseUnavailable, OSError) as error:
-                if isinstance(error, OSError) and not passes(error):
+            except (psycopg.Error, DatabaseUnavailable, OSError, RuntimeError) as error:
+                if isinstance(error, OSError | RuntimeError) and not passes(error):
                     raise
                 failures += 1
                 if patience.is_lost():
