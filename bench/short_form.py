@@ -17,7 +17,8 @@ from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.row import Row, projection
-from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+from temple_ledger.projections.tables import Column, Rows, Table
+from temple_ledger.projections.values import ColumnType
 
 MOST: Final = 1.3
 EVENTS_OF_A_MEMBER: Final = 20

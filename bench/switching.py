@@ -18,7 +18,8 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
 from temple_ledger.infrastructure.read_models.versions.switch import switch
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+from temple_ledger.projections.tables import Column, Rows, Table
+from temple_ledger.projections.values import ColumnType
 
 SWITCHES: Final = 10
 READERS: Final = 2

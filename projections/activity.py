@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from temple_ledger.domain.errors import UndecodableEvent
 from temple_ledger.domain.recorded import Recorded
-from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tables import Column, Table
 from temple_ledger.projections.tally import Brief, BuiltInTally, Key
+from temple_ledger.projections.values import ColumnType
 
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR: Final = timedelta(hours=1)

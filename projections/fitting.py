@@ -4,7 +4,7 @@ False is no verdict: then each value is looked at by itself.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from types import NoneType
 from typing import Any
 
@@ -27,8 +27,8 @@ def numbers_fit(limit: int, *, null: bool) -> Fit:
 
 
 def times_fit(*, null: bool) -> Fit:
-    """With an offset."""
-    return _of_class(datetime, lambda values: None not in [value.tzinfo for value in values], null=null)
+    """In UTC: each of them is within what a timestamptz holds, and can be read back."""
+    return _of_class(datetime, lambda values: {value.tzinfo for value in values} == {UTC}, null=null)
 
 
 def _of_class(kind: type, certain: Fit, *, null: bool) -> Fit:

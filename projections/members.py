@@ -19,7 +19,8 @@ from temple_ledger.domain.events import (
 )
 from temple_ledger.projections.member_projection import BuiltInProjection
 from temple_ledger.projections.rollup import count_of
-from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+from temple_ledger.projections.tables import Column, Rows, Table
+from temple_ledger.projections.values import ColumnType
 
 ROLES: Final = Table(
     "discord_user_current_roles",

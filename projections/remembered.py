@@ -7,7 +7,8 @@ from typing import Any, Final, Generic
 
 from temple_ledger.projections.batch import KnownMember
 from temple_ledger.projections.member_projection import State
-from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+from temple_ledger.projections.tables import Column, Rows, Table
+from temple_ledger.projections.values import ColumnType
 
 MOST_BYTES: Final = 24 * 2**20
 """For each projection."""

@@ -10,7 +10,8 @@ from temple_ledger.domain.events import MemberLeft, RoleAdded, RoleRemoved
 from temple_ledger.domain.position import START
 from temple_ledger.projections.condition import IS_NOT_NULL, Condition
 from temple_ledger.projections.member_projection import BuiltInProjection
-from temple_ledger.projections.tables import Column, ColumnType, Index, Rows, Table
+from temple_ledger.projections.tables import Column, Index, Rows, Table
+from temple_ledger.projections.values import ColumnType
 
 ROLE_PERIODS: Final = Table(
     "role_periods",

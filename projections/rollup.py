@@ -17,7 +17,8 @@ from typing import Any, Final, Self
 
 from temple_ledger.domain.errors import ProjectionMisdeclared
 from temple_ledger.projections.columns import column_name, table_of_column
-from temple_ledger.projections.tables import Column, ColumnType, Row, Table, check_name
+from temple_ledger.projections.tables import Column, Row, Table, check_name
+from temple_ledger.projections.values import ColumnType
 
 LONGEST_NAME: Final = 45
 """Tables and functions of a rollup are named after it, with a version and more."""

@@ -41,7 +41,8 @@ from temple_ledger.domain.event import Event
 from temple_ledger.projections.columns import register_fields
 from temple_ledger.projections.condition import Condition
 from temple_ledger.projections.member_projection import MemberProjection, line_of
-from temple_ledger.projections.tables import Column, ColumnType, Index, Rows, Table
+from temple_ledger.projections.tables import Column, Index, Rows, Table
+from temple_ledger.projections.values import ColumnType
 
 _TYPES: Final[Mapping[type, ColumnType]] = {
     str: ColumnType.TEXT,

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from pydantic_core import from_json, to_json
 
-from temple_ledger.projections.tables import ColumnType, Row, Rows, Table
+from temple_ledger.projections.tables import Row, Rows, Table
+from temple_ledger.projections.values import ColumnType
 
 _FROM: Final[Mapping[ColumnType, Callable[[Any], Any]]] = {
     ColumnType.NUMERIC: Decimal,

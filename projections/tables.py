@@ -3,20 +3,15 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
-from enum import StrEnum
+from datetime import UTC, datetime
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, Final
-from uuid import UUID
 
-from pydantic_core import from_json
-
-from temple_ledger.domain.errors import InvalidEvent, ProjectionMisdeclared
-from temple_ledger.domain.log_entry import metadata_text
+from temple_ledger.domain.errors import ProjectionMisdeclared
 from temple_ledger.projections.condition import IS_NOT_NULL, IS_NULL, ORDERING, Condition
 from temple_ledger.projections.fitting import numbers_fit, texts_fit, times_fit
+from temple_ledger.projections.values import BITS, ColumnType, bytes_in_index, why_refused
 
 Row = tuple[Any, ...]
 """The values of a table's declared columns, in their order, without `user_id` and without the stamp."""
@@ -28,26 +23,10 @@ _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _OF_EVERY_TABLE: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 """Columns that PostgreSQL gives every table itself."""
 
+MOST_INDEXED: Final = 2_200
+"""Bytes of the values of one key or index, not compressed: it takes 2,704, the user_id among them."""
 
-class ColumnType(StrEnum):
-    TEXT = "text"
-    INTEGER = "integer"
-    BIGINT = "bigint"
-    NUMERIC = "numeric"
-    BOOLEAN = "boolean"
-    TIMESTAMPTZ = "timestamptz"
-    DATE = "date"
-    UUID = "uuid"
-    JSONB = "jsonb"
-
-
-_CLASSES: Final[Mapping[ColumnType, tuple[type, ...]]] = {
-    ColumnType.NUMERIC: (int, Decimal),
-    ColumnType.BOOLEAN: (bool,),
-    ColumnType.DATE: (date,),
-    ColumnType.UUID: (UUID,),
-}
-_BITS: Final = {ColumnType.INTEGER: 31, ColumnType.BIGINT: 63}
+_LONGEST_CHARACTER: Final = 4
 
 
 @dataclass(frozen=True)
@@ -85,41 +64,13 @@ class Column:
         if value is None:
             return None if self.null else "may not be null"
         if not self.array:
-            return self._refuses_one(value)
+            return why_refused(self.type, self.length, value)
         if not isinstance(value, list):
             return f"is a {type(value).__name__}, not a list"
         if None in value:
             return "is a list with a null in it"
-        reasons = (reason for each in value if (reason := self._refuses_one(each)) is not None)
+        reasons = (reason for each in value if (reason := why_refused(self.type, self.length, each)) is not None)
         return next((f"is a list in which one {reason}" for reason in reasons), None)
-
-    def _refuses_one(self, value: Any) -> str | None:
-        if self.type is ColumnType.TEXT:
-            if not isinstance(value, str):
-                return f"is a {type(value).__name__}, not a text"
-            if self.length is not None and len(value) > self.length:
-                return f"has {len(value)} characters, at most {self.length} fit"
-            if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-                return "has half of a character (a lone surrogate)"
-            return "has a NUL character" if "\x00" in value else None
-        if self.type in _BITS:
-            if not isinstance(value, int) or isinstance(value, bool):
-                return f"is a {type(value).__name__}, not a whole number"
-            limit = 1 << _BITS[self.type]
-            return (
-                None if -limit <= value < limit else f"is out of range: {self.type} holds {-limit:,} to {limit - 1:,}"
-            )
-        if self.type is ColumnType.JSONB:
-            return _why_not_json(value)
-        if self.type is ColumnType.TIMESTAMPTZ:
-            aware = isinstance(value, datetime) and value.tzinfo is not None
-            return None if aware else "is not a time with an offset"
-        if isinstance(value, Decimal) and not value.is_finite():
-            return "is not a finite number"
-        wanted = _CLASSES[self.type]
-        if not isinstance(value, wanted) or isinstance(value, bool) is not (self.type is ColumnType.BOOLEAN):
-            return f"is a {type(value).__name__}, not a {self.type.value}"
-        return "is not a date alone" if self.type is ColumnType.DATE and isinstance(value, datetime) else None
 
 
 @dataclass(frozen=True, init=False)
@@ -255,10 +206,33 @@ class Table:
         """Why the database would refuse *row*; None if it would not."""
         if len(row) != len(self.columns):
             return f"{self.name} has {len(self.columns)} columns, the row has {len(row)}"
-        for fits, value in zip(self._fits, row, strict=True):
-            if not fits(value):
-                return self._reason(row)
+        certain = all(fits(value) for fits, value in zip(self._fits, row, strict=True))
+        if not certain and (reason := self._reason(row)) is not None:
+            return reason
+        if self._indexed and (wide := self._too_wide(row)) is not None:
+            return wide
         return self.broken_by(row) if self.checks else None
+
+    @cached_property
+    def _indexed(self) -> tuple[tuple[Index, tuple[int, ...]], ...]:
+        """The key and the indexes in which values could be too long, with the places of those values."""
+        found = []
+        for index in (Index(*self.key), *self.every_index):
+            places = [place for place, column in enumerate(self.columns) if column.name in index.columns]
+            if sum(map(_most_bytes, map(self.columns.__getitem__, places))) > MOST_INDEXED:
+                found.append((index, tuple(places)))
+        return tuple(found)
+
+    def _too_wide(self, row: Row) -> str | None:
+        for index, places in self._indexed:
+            size = sum(bytes_in_index(row[place]) for place in places)
+            if size > MOST_INDEXED and self._is_in(index, row):
+                names = ", ".join(self.column_names[place] for place in places)
+                return f"{self.name}.{names} has {size:,} bytes, and an index takes {MOST_INDEXED:,}"
+        return None
+
+    def _is_in(self, index: Index, row: Row) -> bool:
+        return index.where is None or index.where.of(dict(zip(self.column_names, row, strict=True))) is True
 
     def broken_by(self, row: Row) -> str | None:
         """Which check does not hold for a row whose values all fit."""
@@ -306,6 +280,8 @@ class Table:
         except ValueError:
             # one of them has more columns, or fewer
             return False
+        if self._indexed and any(self._too_wide(row) is not None for row in rows):
+            return False
         return not self.checks or all(self.broken_by(row) is None for row in rows)
 
     def _reason(self, row: Row) -> str | None:
@@ -324,19 +300,10 @@ class Table:
         return tuple(_certainly_fits(column) for column in self.columns)
 
 
-def _why_not_json(value: Any) -> str | None:
-    """Why jsonb would not give *value* back as it is; None when it would."""
-    try:
-        text = metadata_text(value)
-    except InvalidEvent as error:
-        return error.reason.replace("metadata", "the value", 1)
-    return None if from_json(text) == value else "is not of JSON's own kinds (dict, list, text, number, true, null)"
-
-
 def _certainly_fits(column: Column) -> Callable[[Any], bool]:
     """Recognises nearly every value that PostgreSQL accepts; `Column.refuses` decides about the others."""
     null, length = column.null, _most_characters(column)
-    limit = 1 << _BITS.get(column.type, 0)
+    limit = 1 << BITS.get(column.type, 0)
 
     def text(value: Any) -> bool:
         if value is None:
@@ -344,7 +311,7 @@ def _certainly_fits(column: Column) -> Callable[[Any], bool]:
         return type(value) is str and len(value) <= length and value.isascii() and "\x00" not in value
 
     def time(value: Any) -> bool:
-        return null if value is None else type(value) is datetime and value.tzinfo is not None
+        return null if value is None else type(value) is datetime and (value.tzinfo is UTC or other(value))
 
     def number(value: Any) -> bool:
         return null if value is None else type(value) is int and -limit <= value < limit
@@ -354,7 +321,7 @@ def _certainly_fits(column: Column) -> Callable[[Any], bool]:
 
     if column.array:
         return other
-    if column.type in _BITS:
+    if column.type in BITS:
         return number
     return {ColumnType.TEXT: text, ColumnType.TIMESTAMPTZ: time}.get(column.type, other)
 
@@ -368,13 +335,20 @@ def _certainly_fit_together(column: Column) -> Callable[[Sequence[Any]], bool]:
         return texts_fit(_most_characters(column), null=column.null)
     if column.type is ColumnType.TIMESTAMPTZ:
         return times_fit(null=column.null)
-    if column.type in _BITS:
-        return numbers_fit(1 << _BITS[column.type], null=column.null)
+    if column.type in BITS:
+        return numbers_fit(1 << BITS[column.type], null=column.null)
     return lambda values: all(map(fits, values))
 
 
 def _most_characters(column: Column) -> int:
     return column.length if column.length is not None else 1 << 28
+
+
+def _most_bytes(column: Column) -> int:
+    """Of a value in an index, where that is known."""
+    if column.array or column.type in (ColumnType.NUMERIC, ColumnType.JSONB):
+        return MOST_INDEXED + 1
+    return _most_characters(column) * _LONGEST_CHARACTER if column.type is ColumnType.TEXT else 16
 
 
 def check_name(what: str, name: object) -> None:

@@ -9,7 +9,8 @@ from temple_ledger.domain.event import Event
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.key import ProjectionKey
 from temple_ledger.projections.member_projection import check_version
-from temple_ledger.projections.tables import ColumnType, Table, check_name
+from temple_ledger.projections.tables import Table, check_name
+from temple_ledger.projections.values import ColumnType
 
 Key = tuple[Any, ...]
 Increments = Mapping[Key, int]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from temple_ledger.projections.tables import ColumnType
+from temple_ledger.projections.values import ColumnType
 
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"'})
 

@@ -14,7 +14,8 @@ from psycopg import sql
 from pydantic_core import to_json
 
 from temple_ledger.infrastructure.database.array_text import TEXT_OF, array_text
-from temple_ledger.projections.tables import Column, ColumnType
+from temple_ledger.projections.tables import Column
+from temple_ledger.projections.values import ColumnType
 
 NULL: Final = "\\N"
 _WHOLE_NUMBERS: Final = frozenset({ColumnType.INTEGER, ColumnType.BIGINT})

@@ -17,8 +17,9 @@ from temple_ledger.infrastructure.database.literals import default_literal
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.database.tables import columns_of, place_of
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tables import Column, Table
 from temple_ledger.projections.tally import Tally
+from temple_ledger.projections.values import ColumnType
 
 Connection = psycopg.Connection[Any]
 

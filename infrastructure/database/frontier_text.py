@@ -7,7 +7,8 @@ from temple_ledger.infrastructure.database.copying import as_text
 from temple_ledger.infrastructure.database.tables import USER_ID
 from temple_ledger.projections.fold import Frontier
 from temple_ledger.projections.key import ProjectionKey
-from temple_ledger.projections.tables import Column, ColumnType
+from temple_ledger.projections.tables import Column
+from temple_ledger.projections.values import ColumnType
 
 FRONTIER: Final = (
     Column("projection", ColumnType.TEXT),

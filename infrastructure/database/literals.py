@@ -7,7 +7,8 @@ from psycopg.types.json import Jsonb
 
 from temple_ledger.infrastructure.database.array_text import array_text
 from temple_ledger.projections.condition import AMONG, IS_NOT_NULL, IS_NULL, Condition
-from temple_ledger.projections.tables import Column, ColumnType
+from temple_ledger.projections.tables import Column
+from temple_ledger.projections.values import ColumnType
 
 
 def default_literal(column: Column) -> sql.Composed:

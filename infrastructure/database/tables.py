@@ -18,8 +18,9 @@ from temple_ledger.infrastructure.database.array_text import array_text
 from temple_ledger.infrastructure.database.copying import as_text, copy_text, copy_texts
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.projecting import Sums
-from temple_ledger.projections.tables import Column, ColumnType, Row, Table
+from temple_ledger.projections.tables import Column, Row, Table
 from temple_ledger.projections.tally import Tally
+from temple_ledger.projections.values import ColumnType
 
 USER_ID: Final = Column("user_id", ColumnType.TEXT, length=100)
 COUNTS_AT_A_TIME: Final = 5_000

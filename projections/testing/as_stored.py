@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
-
-from temple_ledger.projections.tables import Column, ColumnType, Row, Rows, Table
+from temple_ledger.projections.tables import Column, Row, Rows, Table
+from temple_ledger.projections.values import ColumnType, json_as_stored, numeric_as_stored
 
 
 def as_stored(tables: Iterable[Table], rows: Rows) -> Rows:
@@ -38,10 +36,6 @@ def _time(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-def _json(value: Any) -> Any:
-    return from_json(to_json(value))
-
-
 def _as_it_is(value: Any) -> Any:
     return value
 
@@ -50,7 +44,7 @@ _PLAIN: Final[Mapping[ColumnType, Callable[[Any], Any]]] = {
     ColumnType.TEXT: _text,
     ColumnType.INTEGER: _number,
     ColumnType.BIGINT: _number,
-    ColumnType.NUMERIC: Decimal,
+    ColumnType.NUMERIC: numeric_as_stored,
     ColumnType.TIMESTAMPTZ: _time,
-    ColumnType.JSONB: _json,
+    ColumnType.JSONB: json_as_stored,
 }

@@ -88,7 +88,7 @@ if TYPE_CHECKING:
         value_or,
     )
     from temple_ledger.projections.row import Array, MaxLength, Row, projection
-    from temple_ledger.projections.tables import Column, ColumnType, Index, Rows, Table
+    from temple_ledger.projections.tables import Column, Index, Rows, Table
     from temple_ledger.projections.tally import Increments, Tally
     from temple_ledger.projections.testing.histories import (
         at,
@@ -105,6 +105,7 @@ if TYPE_CHECKING:
     )
     from temple_ledger.projections.testing.specification import Specification
     from temple_ledger.projections.testing.tally_specification import TallySpecification
+    from temple_ledger.projections.values import ColumnType
 
 _HOMES: Final = {
     "domain.catalogue": ("Catalogue", "EventType", "Shape"),
@@ -190,7 +191,8 @@ _HOMES: Final = {
     ),
     "projections.role_periods": ("role_periods",),
     "projections.row": ("Array", "MaxLength", "Row", "projection"),
-    "projections.tables": ("Column", "ColumnType", "Index", "Rows", "Table"),
+    "projections.tables": ("Column", "Index", "Rows", "Table"),
+    "projections.values": ("ColumnType",),
     "projections.tally": ("Increments", "Tally"),
     "projections.testing.histories": (
         "at",

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.copying import as_text, copy_text
-from temple_ledger.projections.tables import Column, ColumnType
+from temple_ledger.projections.tables import Column
+from temple_ledger.projections.values import ColumnType
 from tests.thorough import examples
 
 COLUMNS = (

@@ -12,9 +12,10 @@ from temple_ledger.infrastructure.log.append import LogAppender
 from temple_ledger.infrastructure.read_models.erasure import erase
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.built_in import BUILT_IN
-from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tables import Column, Table
 from temple_ledger.projections.tally import Key, Tally
 from temple_ledger.projections.testing.histories import at, joined, left, role_added
+from temple_ledger.projections.values import ColumnType
 from tests.erasure.builders import OTHER, PERSON, ROLE, erased, found_in, line
 from tests.runner.test_runner import running, wait_until
 

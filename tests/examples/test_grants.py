@@ -14,10 +14,11 @@ from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.read_models.versions.switch import switch
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tables import Column, Table
 from temple_ledger.projections.tally import Increments, Tally
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from temple_ledger.projections.testing.specification import Specification
+from temple_ledger.projections.values import ColumnType
 from tests.examples.grants import GRANTS, Grants, grants, joins
 
 

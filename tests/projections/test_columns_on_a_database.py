@@ -21,10 +21,11 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.condition import Condition
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.row import Array, MaxLength, Row, projection, table_of
-from temple_ledger.projections.tables import Column, ColumnType, Index, Rows, Table
+from temple_ledger.projections.tables import Column, Index, Rows, Table
 from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.testing.histories import at
 from temple_ledger.projections.testing.specification import Specification
+from temple_ledger.projections.values import ColumnType
 from tests.runner.test_wide_steps import fold_wide
 
 

@@ -26,9 +26,10 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.member_projection import BuiltInProjection, MemberProjection
 from temple_ledger.projections.processor import processor_of
-from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tables import Column, Table
 from temple_ledger.projections.testing.histories import at, joined, pledged, role_added, role_removed
 from temple_ledger.projections.testing.specification import Specification
+from temple_ledger.projections.values import ColumnType
 
 COUNTS = Table("example_counts", columns=(Column("number", ColumnType.BIGINT),))
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from temple_ledger.projections.difference import row_difference
-from temple_ledger.projections.tables import Column, ColumnType, Row, Table
+from temple_ledger.projections.tables import Column, Row, Table
+from temple_ledger.projections.values import ColumnType
 
 COLUMNS: Final = (
     Column("name", ColumnType.TEXT),

@@ -15,9 +15,10 @@ from temple_ledger.projections.fold import Fold
 from temple_ledger.projections.late import before_and_after
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import members
-from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tables import Column, Table
 from temple_ledger.projections.testing.given_log import GivenLog
 from temple_ledger.projections.testing.histories import at, joined, left, role_added, role_removed
+from temple_ledger.projections.values import ColumnType
 from tests.runner.poisoned import POISON, poisoned
 
 HOURS = st.integers(0, 5)

@@ -13,9 +13,10 @@ from temple_ledger.projections.change import Change
 from temple_ledger.projections.effect import Message
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.row import MaxLength, Row, projection
-from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tables import Column, Table
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from temple_ledger.projections.testing.specification import Specification
+from temple_ledger.projections.values import ColumnType
 
 if TYPE_CHECKING:
     from temple_ledger.domain.events import RoleRemoved

@@ -15,8 +15,9 @@ from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.members import members
 from temple_ledger.projections.remembered import MEMBER_BYTES, Remembered, row_bytes
 from temple_ledger.projections.role_periods import role_periods
-from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tables import Column, Table
 from temple_ledger.projections.testing.histories import at
+from temple_ledger.projections.values import ColumnType
 
 NOTES = Table(
     "notes",

@@ -13,9 +13,10 @@ from temple_ledger.infrastructure.database.connection import Database, DatabaseR
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.row import MaxLength, Row, projection, table_of
-from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tables import Column, Table
 from temple_ledger.projections.testing.histories import at
 from temple_ledger.projections.testing.specification import Specification
+from temple_ledger.projections.values import ColumnType
 
 
 class Praised(Event, type="test/praised"):

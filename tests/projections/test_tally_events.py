@@ -10,10 +10,11 @@ from temple_ledger.infrastructure.read_models.operations import parked, retry
 from temple_ledger.infrastructure.read_models.rebuild.rebuild import rebuild
 from temple_ledger.infrastructure.read_models.retraction import Selection, reinstate, retract
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
-from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tables import Column, Table
 from temple_ledger.projections.tally import Increments, Tally
 from temple_ledger.projections.testing.histories import at, joined, stored_row
 from temple_ledger.projections.testing.tally_specification import TallySpecification
+from temple_ledger.projections.values import ColumnType
 
 
 class Gave(Event, type="test/gave", version=2):

@@ -18,9 +18,10 @@ from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.batch import Failure
 from temple_ledger.projections.fold import FailureKind
 from temple_ledger.projections.processor import Projection
-from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tables import Column, Table
 from temple_ledger.projections.tally import Increments, Tally
 from temple_ledger.projections.testing.histories import at, role_added
+from temple_ledger.projections.values import ColumnType
 from tests.runner.poisoned import POISON, TABLE, poisoned
 
 SECONDS = 0.5

@@ -5,8 +5,9 @@ from typing import NamedTuple
 from temple_ledger.domain.events import MemberLeft, RoleAdded
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.rollup import count_of, max_of
-from temple_ledger.projections.tables import Column, ColumnType, Rows, Table
+from temple_ledger.projections.tables import Column, Rows, Table
 from temple_ledger.projections.tally import Tally
+from temple_ledger.projections.values import ColumnType
 
 
 class Standing(NamedTuple):

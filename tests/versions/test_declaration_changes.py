@@ -15,8 +15,9 @@ from temple_ledger.infrastructure.read_models.versions.switch import switch
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.condition import Condition
 from temple_ledger.projections.member_projection import MemberProjection
-from temple_ledger.projections.tables import Column, ColumnType, Index, Rows, Table
+from temple_ledger.projections.tables import Column, Index, Rows, Table
 from temple_ledger.projections.testing.histories import at, role_added
+from temple_ledger.projections.values import ColumnType
 from tests.versions.conftest import Rows as Answer
 from tests.versions.conftest import all_agree
 

@@ -24,8 +24,9 @@ from temple_ledger.infrastructure.read_models.versions.switch import plan_switch
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import processor_of
-from temple_ledger.projections.tables import Column, ColumnType, Table
+from temple_ledger.projections.tables import Column, Table
 from temple_ledger.projections.testing.histories import at, role_added
+from temple_ledger.projections.values import ColumnType
 from tests.versions.conftest import Rows, all_agree, run
 from tests.versions.standing import first, second
 
