@@ -16,6 +16,7 @@ from temple_ledger.domain import events
 from temple_ledger.domain.errors import EventMisdeclared, NewerVersion, UndecodableEvent
 from temple_ledger.domain.event import VERSION_KEY, Event, NonEmptyText, Payload, UnknownEvent, split_name
 from temple_ledger.domain.plain_events import PlainFields, plain_decoder, plain_fields
+from temple_ledger.domain.raised import LONGEST, describe_raised, whole_text
 from temple_ledger.domain.recorded import Recorded
 
 
@@ -149,7 +150,7 @@ class EventType:
         except ValidationError as error:
             raise UndecodableEvent(self._reason(error)) from None
         except Exception as error:  # an author's validator: whatever it raises, the row is not such an event
-            raise UndecodableEvent(f"{self.name}: {type(error).__name__}: {error}") from error
+            raise UndecodableEvent(f"{self.name}: {describe_raised(error)}") from error
 
     def _upcast(self, recorded: Recorded) -> tuple[str | None, Mapping[str, Any]]:
         metadata: Mapping[str, Any] = {}
@@ -172,7 +173,7 @@ class EventType:
             except Exception as error:  # an author's code: whatever it raises, the row cannot be read
                 hint = "" if VERSION_KEY in metadata else _without_version(self.version)
                 raise UndecodableEvent(
-                    f"{self.name}: the upcaster from version {older} failed: {type(error).__name__}: {error}{hint}"
+                    f"{self.name}: the upcaster from version {older} failed: {describe_raised(error)}{hint}"
                 ) from error
         return shape.target, shape.metadata
 
@@ -185,7 +186,7 @@ class EventType:
             return f"{where} is missing; {self.name} needs one"
         if first["type"] == "string_too_long":
             return f"{where} has {len(value)} characters, more than fit"
-        return f"{where}: {first['msg']}"
+        return whole_text(f"{where}: {first['msg']}"[:LONGEST])
 
 
 _COLUMN_OF_FIELD: Final = {

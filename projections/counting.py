@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
-from temple_ledger.domain.errors import UndecodableEvent
+from temple_ledger.domain.errors import ProjectionMisdeclared, UndecodableEvent
 from temple_ledger.domain.position import PositionSet
+from temple_ledger.domain.raised import describe_error
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import Failure, without
 from temple_ledger.projections.frames import frames_as_text
@@ -66,6 +67,10 @@ def count_batch(
     counting = Counting(tally, left_out, catalogue, watch)
     counting.count(list(events))
     return counting.total()
+
+
+_OFTEN: Final = 2**31
+"""Of one key at once: nobody counts that much."""
 
 
 class Counting:
@@ -156,11 +161,11 @@ class Counting:
             try:
                 added = count(recorded)
                 for key, number in added.items():
-                    if key not in increments:
+                    if key not in increments or type(number) is not int or abs(number) > _OFTEN:
                         _require_countable(tally, key, number)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code: whatever it raises parks the event
                 batch.failures.append(
-                    Failure(recorded.position, recorded.user_id, str(error), frames=frames_as_text(error))
+                    Failure(recorded.position, recorded.user_id, describe_error(error), frames=frames_as_text(error))
                 )
                 continue
             for key, number in added.items():
@@ -173,4 +178,4 @@ class Counting:
 def _require_countable(tally: Tally, key: Key, number: int) -> None:
     reason = tally.table.refuses((*key, number))
     if reason is not None:
-        raise ValueError(reason)
+        raise ProjectionMisdeclared(reason)

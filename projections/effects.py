@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from temple_ledger.domain.errors import LedgerError
 from temple_ledger.domain.position import START, Position
+from temple_ledger.domain.raised import describe_error
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.change import Change
 from temple_ledger.projections.effect import Effect
@@ -151,7 +151,7 @@ def raised(effect: Effect, change: Change[Any]) -> Iterator[Outgoing]:
     try:
         messages = effect.messages(change)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code: whatever it raises is shown and can be tried again
-        reason = str(error) if isinstance(error, LedgerError) else f"{type(error).__name__}: {error}"
+        reason = describe_error(error)
         nothing = (None, None, None)
         yield Outgoing(effect.name, change.position, 0, change.user_id, when, *nothing, reason, frames_as_text(error))
         return

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.instant import format_instant
 from temple_ledger.domain.position import NO_POSITIONS
+from temple_ledger.domain.raised import describe_raised
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.counting import count_batch
 from temple_ledger.projections.fold import Fold, Folded, Unfoldable, in_fold_order
@@ -48,7 +49,7 @@ def failure_of_tally(tally: Tally, recorded: Recorded, catalogue: Catalogue) -> 
     try:
         tally.counter(catalogue)(recorded)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code: it is what is looked for
-        return FoldFailure(recorded, f"{type(error).__name__}: {error}", error)
+        return FoldFailure(recorded, describe_raised(error), error)
     return FoldFailure(recorded, failures[0].error, None)
 
 

@@ -15,6 +15,7 @@ from temple_ledger.domain.catalogue import CATALOGUE, Catalogue, EventType
 from temple_ledger.domain.errors import InvalidEvent, LedgerError, NewerVersion, ProjectionMisdeclared
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.position import Position
+from temple_ledger.domain.raised import describe_error, describe_raised, whole_text
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.frames import frames_as_text
 from temple_ledger.projections.member_projection import Evolve, MemberProjection, State, line_of
@@ -330,8 +331,8 @@ def _returned_none(rule: Evolve[Any]) -> ProjectionMisdeclared:
 
 def _why(error: BaseException) -> str:
     if isinstance(error, InvalidEvent):
-        return error.reason
-    return str(error) if isinstance(error, ProjectionMisdeclared) else f"{type(error).__name__}: {error}"
+        return whole_text(error.reason)
+    return describe_error(error) if isinstance(error, ProjectionMisdeclared) else describe_raised(error)
 
 
 def _unfoldable(recorded: Recorded, error: BaseException) -> Unfoldable:

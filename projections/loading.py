@@ -5,6 +5,7 @@ from importlib import import_module
 from types import ModuleType
 
 from temple_ledger.domain.errors import ProjectionMisdeclared, UnknownName
+from temple_ledger.domain.raised import describe_raised
 from temple_ledger.projections.frames import author_frames
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
@@ -47,4 +48,4 @@ def _imported(name: str) -> ModuleType:
 def _unloadable(name: str, error: BaseException) -> ProjectionMisdeclared:
     frames = [frame for frame in author_frames(error) if "importlib" not in frame.file]
     where = f" ({frames[-1]})" if frames else ""
-    return ProjectionMisdeclared(f"module {name} cannot be loaded: {type(error).__name__}: {error}{where}")
+    return ProjectionMisdeclared(f"module {name} cannot be loaded: {describe_raised(error)}{where}")

@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeVar
 from temple_ledger.domain.catalogue import CATALOGUE, Catalogue, EventType, declared_type
 from temple_ledger.domain.errors import LedgerError, ProjectionMisdeclared
 from temple_ledger.domain.event import Event
+from temple_ledger.domain.raised import describe_error
 from temple_ledger.projections.built_in import BUILT_IN
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
@@ -240,5 +241,5 @@ def _package(place: str) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    text = str(error) if isinstance(error, LedgerError) else f"{type(error).__name__}: {error}"
+    text = describe_error(error)
     return " ".join(text.split())[:LONGEST_REASON]

@@ -8,6 +8,7 @@ from typing import Final
 import psycopg
 
 from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.raised import describe_raised
 from temple_ledger.infrastructure.database.connection import Database, reason_of
 from temple_ledger.infrastructure.processes.with_parent import end_with_parent
 from temple_ledger.infrastructure.read_models.gc_tuning import rare_collections
@@ -64,7 +65,7 @@ def main(descriptor: int) -> None:
                 except TooWide as error:
                     wire.send((number, NotFolded(str(error), too_wide=True)))
                 except Exception as error:  # noqa: BLE001 - the runner meets the same by itself, and says what it is
-                    wire.send((number, NotFolded(f"{type(error).__name__}: {error}", too_wide=False)))
+                    wire.send((number, NotFolded(describe_raised(error), too_wide=False)))
                 else:
                     wire.send((number, DONE))
         except (EOFError, OSError):

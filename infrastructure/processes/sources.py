@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.raised import describe_error
 from temple_ledger.infrastructure.observability.redaction import scrubbed
 from temple_ledger.infrastructure.sources.source import PersonalData, Source, Worker
 
@@ -205,7 +206,7 @@ def from_sources(settings: "Settings") -> "FromSources":
 
 def reason_of(error: BaseException) -> str:
     """One line, for somebody who did not write that package."""
-    return str(error) if isinstance(error, LedgerError) else scrubbed(f"{type(error).__name__}: {error}")
+    return scrubbed(describe_error(error))
 
 
 def _parts(what: str, make: Callable[[Source], Iterable[Part]], check: Callable[[Source, Part], None]) -> Parts[Part]:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from temple_ledger.domain.catalogue import Catalogue
 from temple_ledger.domain.position import START
+from temple_ledger.domain.raised import describe_raised
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.log.reader import events as log_events
 from temple_ledger.infrastructure.queries.consistent_read import Connection
@@ -162,4 +163,4 @@ def _fault_of(fold: Fold[Any], user_id: str, known: Sequence[Recorded], *, every
 
 def _raised(what: str, error: Exception) -> str:
     frames = "".join(f"\n  {line}" for line in with_source(author_frames(error)))
-    return f"{what}: {type(error).__name__}: {error}{frames}"
+    return f"{what}: {describe_raised(error)}{frames}"

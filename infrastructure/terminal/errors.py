@@ -10,6 +10,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.raised import describe_raised
 from temple_ledger.infrastructure.observability.redaction import scrubbed
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode, exit_code_of
 from temple_ledger.infrastructure.terminal.printing import (
@@ -93,7 +94,7 @@ def _unforeseen(error: Exception) -> int:
         if error.filename is None:
             return _fail(error.strerror or str(error), ExitCode.FAILED, error)
         return _unwritten(error, str(error.filename))
-    what = f"{type(error).__name__}: {scrubbed(str(error))}".rstrip(": ")
+    what = scrubbed(describe_raised(error))
     return _fail(f"this should not happen: {what}; {DEBUG}=1 shows where, please report it", ExitCode.FAILED, error)
 
 

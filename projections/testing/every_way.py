@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Final, TypeVar
 
+from temple_ledger.domain.raised import describe_raised
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.projections.batch import KnownMember, StoredRows, fold_batch, known_of
 from temple_ledger.projections.difference import EMPTY
@@ -150,5 +151,5 @@ def _why_not_turned_back(fold: Fold[State], rows: Rows) -> str:
         fold.projection.state_of(rows)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - an author's code: it is what is looked for
         where = "".join(f"\n  {line}" for line in with_source(author_frames(error)))
-        return f"these rows cannot be turned back into a state: {type(error).__name__}: {error}\n  {rows!r}{where}"
+        return f"these rows cannot be turned back into a state: {describe_raised(error)}\n  {rows!r}{where}"
     return f"these rows cannot be turned back into a state every time: {rows!r}"

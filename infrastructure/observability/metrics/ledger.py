@@ -16,6 +16,7 @@ import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from temple_ledger.domain.errors import DatabaseUnavailable, LedgerError
+from temple_ledger.domain.raised import describe_error
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.session_settings import set_for_session
 from temple_ledger.infrastructure.observability.metrics.latency import Latencies
@@ -117,7 +118,7 @@ class LedgerCollector:
         except (psycopg.Error, DatabaseUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 -- a reading may be somebody else's code: the other figures are there
-            reason = str(error) if isinstance(error, LedgerError) else scrubbed(f"{type(error).__name__}: {error}")
+            reason = scrubbed(describe_error(error))
             log.warning("a figure could not be read", figure=name, reason=reason)
             return False
         return True

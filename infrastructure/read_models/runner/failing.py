@@ -2,7 +2,7 @@
 
 import psycopg
 
-from temple_ledger.domain.errors import LedgerError
+from temple_ledger.domain.raised import describe_error
 
 
 def reason_of_failure(error: Exception) -> str:
@@ -13,4 +13,4 @@ def reason_of_failure(error: Exception) -> str:
         return "its table has a check or a unique index that its code does not declare; run: temple db migrate"
     if isinstance(error, psycopg.Error):
         return f"the database refused its rows (SQLSTATE {error.sqlstate})"
-    return str(error) if isinstance(error, LedgerError) else f"{type(error).__name__}: {error}"
+    return describe_error(error)
