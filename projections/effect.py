@@ -49,6 +49,9 @@ class Effect:
 
     def __post_init__(self) -> None:
         check_name("effect", self.name)
+        age: object = self.max_age
+        if age is not None and not (isinstance(age, timedelta) and age > timedelta(0)):
+            raise ProjectionMisdeclared(f"effect {self.name}: {age!r} is no max_age: a timedelta above zero, or None")
 
     def messages(self, change: Change[Any]) -> list[tuple[Message, str]]:
         """Each with its data as JSON text. Raises what the function raises, and ProjectionMisdeclared."""

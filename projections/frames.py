@@ -51,6 +51,12 @@ def with_source(frames: Sequence[Frame]) -> Iterator[str]:
             yield f"    {source}"
 
 
+def place_of(error: BaseException) -> str:
+    """Where an author's module raised while it was loaded, in brackets, after a space; "" where that is not known."""
+    frames = [frame for frame in author_frames(error) if "importlib" not in frame.file]
+    return f" ({frames[-1]})" if frames else ""
+
+
 def frames_as_text(error: BaseException) -> str | None:
     """A line for each, the innermost last; None for an error that was never raised."""
     return "\n".join(map(str, author_frames(error))) or None

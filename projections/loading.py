@@ -5,8 +5,8 @@ from importlib import import_module
 from types import ModuleType
 
 from temple_ledger.domain.errors import ProjectionMisdeclared, UnknownName
-from temple_ledger.domain.raised import describe_raised
-from temple_ledger.projections.frames import author_frames
+from temple_ledger.domain.raised import describe_error
+from temple_ledger.projections.frames import place_of
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tally import Tally
@@ -46,6 +46,4 @@ def _imported(name: str) -> ModuleType:
 
 
 def _unloadable(name: str, error: BaseException) -> ProjectionMisdeclared:
-    frames = [frame for frame in author_frames(error) if "importlib" not in frame.file]
-    where = f" ({frames[-1]})" if frames else ""
-    return ProjectionMisdeclared(f"module {name} cannot be loaded: {describe_raised(error)}{where}")
+    return ProjectionMisdeclared(f"module {name} cannot be loaded: {describe_error(error)}{place_of(error)}")

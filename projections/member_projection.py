@@ -58,6 +58,11 @@ class MemberProjection(Generic[State]):
             raise ProjectionMisdeclared(
                 f"{named_user[0]}.user_id: every table of a projection has this column already; choose another name"
             )
+        keyed_user = [table.name for table in tables if "user_id" in table.key]
+        if keyed_user:
+            raise ProjectionMisdeclared(
+                f"table {keyed_user[0]}: user_id is in every key by itself; leave it out of yours"
+            )
         self._table_names: Final = frozenset(table.name for table in tables)
         if len(self._table_names) < len(tables):
             raise ProjectionMisdeclared(f"projection {name} declares a table twice")
@@ -257,10 +262,15 @@ def _parameters(function: Callable[..., Any]) -> int | None:
     return None if code is None or code.co_flags & CO_VARARGS else code.co_argcount
 
 
+HIGHEST_VERSION: Final = 2**31 - 1
+
+
 def check_version(of: str, version: object) -> None:
     """Raises ProjectionMisdeclared for what is no version."""
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise ProjectionMisdeclared(f"{of} needs a version of at least 1, and has {version!r}")
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= HIGHEST_VERSION:
+        raise ProjectionMisdeclared(
+            f"{of} needs a version of at least 1, and at most {HIGHEST_VERSION:,}, and has {version!r}"
+        )
 
 
 def line_of(rule: Callable[..., Any]) -> str:

@@ -15,6 +15,7 @@ from temple_ledger.domain.errors import LedgerError, ProjectionMisdeclared
 from temple_ledger.domain.event import Event
 from temple_ledger.domain.raised import describe_error
 from temple_ledger.projections.built_in import BUILT_IN
+from temple_ledger.projections.frames import place_of
 from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.processor import Projection
 from temple_ledger.projections.tally import Tally
@@ -242,4 +243,4 @@ def _package(place: str) -> str:
 
 def _one_line(error: BaseException) -> str:
     text = describe_error(error)
-    return " ".join(text.split())[:LONGEST_REASON]
+    return " ".join(text.split())[:LONGEST_REASON] + place_of(error)

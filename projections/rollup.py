@@ -212,6 +212,11 @@ def declare(
     aggregates: Mapping[str, Aggregate],
 ) -> Rollup:
     """Raises ProjectionMisdeclared for what cannot be kept."""
+    for column, aggregate in aggregates.items():
+        if not isinstance(aggregate, Aggregate):
+            raise ProjectionMisdeclared(
+                f"rollup {name}: {column} is {aggregate!r}; say what to compute, as count_of() or sum_of(...)"
+            )
     parts = list(key) if isinstance(key, tuple | list) else [key]
     given = [part.column if isinstance(part, Of) else part for part in parts]
     given += [each.column for each in aggregates.values() if each.column is not None]
@@ -232,6 +237,10 @@ def table_of_rollup(rollup: Rollup, source: Table) -> Table:
 
 def _source(name: str, tables: Sequence[Table], table: Table | None, references: Iterable[object]) -> Table:
     sources = {found.name: found for each in references if (found := table_of_column(each, tables)) is not None}
+    if table is not None and not isinstance(table, Table):
+        raise ProjectionMisdeclared(
+            f"rollup {name}: table= says of which table it is, and not {table!r}; choose another name for the column"
+        )
     if table is not None:
         sources[table.name] = table
     if not sources and len(tables) == 1:

@@ -104,8 +104,8 @@ class _RowType(type):
         rest = {key: value for key, value in space.items() if key not in fields}
         row = super().__new__(mcs, name, (*bases, made), {**rest, "__slots__": ()})
         row.table_name = table
-        row.table_indexes = tuple(each if isinstance(each, Index) else Index(*each) for each in indexes)
-        row.table_checks = tuple(checks)
+        row.table_indexes = tuple(map(_index, _several(name, "indexes", indexes)))
+        row.table_checks = _several(name, "checks", checks)
         register_fields(row, table, fields)
         return row
 
@@ -115,6 +115,18 @@ class _RowType(type):
     table_name: str
     table_indexes: tuple[Index, ...]
     table_checks: tuple[Condition, ...]
+
+
+def _several(name: str, what: str, given: Any) -> tuple[Any, ...]:
+    if not isinstance(given, list | tuple):
+        raise ProjectionMisdeclared(f"{name}: {what} is a list, [{given!r}]")
+    return tuple(given)
+
+
+def _index(given: Any) -> Index:
+    if isinstance(given, str):
+        raise ProjectionMisdeclared(f"an index is a tuple of columns; one alone needs a comma, ({given!r},)")
+    return given if isinstance(given, Index) else Index(*given)
 
 
 _TAKEN: Final = frozenset({"replace", "table_name"})

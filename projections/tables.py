@@ -86,6 +86,8 @@ class Index:
     where: Condition | None = None
 
     def __init__(self, *columns: str, unique: bool = False, where: Condition | None = None) -> None:
+        if not all(isinstance(column, str) for column in columns):
+            raise ProjectionMisdeclared(f"an index has names of columns, and not {columns!r}")
         for name, value in (("columns", columns), ("unique", unique), ("where", where)):
             object.__setattr__(self, name, value)
 
@@ -173,6 +175,8 @@ class Table:
         for what, value in given.items():
             if not isinstance(value, tuple):
                 raise ProjectionMisdeclared(f"table {self.name}: {what} is a tuple; one alone needs a comma, (x,)")
+        if not self.columns:
+            raise ProjectionMisdeclared(f"table {self.name} has no column: give it one at least")
         for name in (self.name, *self.column_names, *(() if self.stamp is None else (self.stamp,))):
             check_name("table or column", name)
         if self.name.startswith("pg_"):
@@ -180,6 +184,9 @@ class Table:
         twice = [name for name in self.column_names if self.column_names.count(name) > 1]
         if twice:
             raise ProjectionMisdeclared(f"table {self.name} has two columns {twice[0]!r}")
+        twice = [name for name in self.key if self.key.count(name) > 1]
+        if twice:
+            raise ProjectionMisdeclared(f"table {self.name} has {twice[0]!r} in its key twice")
         taken = sorted(_OF_EVERY_TABLE.intersection(self.column_names))
         if taken:
             raise ProjectionMisdeclared(f"{self.name}.{taken[0]}: PostgreSQL gives every table this column itself")

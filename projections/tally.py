@@ -73,6 +73,10 @@ class Tally:
         check_name("projection", name)
         check_version(f"projection {name}", version)
         *key, number = table.columns
+        if not key:
+            raise ProjectionMisdeclared(
+                f"tally {name}: {table.name} needs a column for the key before the one that counts"
+            )
         if table.key != tuple(column.name for column in key) or number.type is not ColumnType.BIGINT:
             raise ProjectionMisdeclared(
                 f"tally {name}: the key must be all columns of {table.name} but the last, and the last a bigint"

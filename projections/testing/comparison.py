@@ -22,8 +22,10 @@ class _Line(NamedTuple):
     cells: Sequence[str]
 
 
-def declared_table(tables: Sequence[Table], name: str, projection: str) -> Table:
-    """Raises AssertionError for a name that is none of *tables*: it would have no rows, whatever was given."""
+def declared_table(tables: Sequence[Table], name: object, projection: str) -> Table:
+    """Raises AssertionError for what is no name of *tables*: it would have no rows, whatever was given."""
+    if not isinstance(name, str):
+        raise AssertionError(f"a table goes by its name here, as in {tables[0].name!r}, and not by {name!r}")
     names = [table.name for table in tables]
     if name not in names:
         near = get_close_matches(name, names, n=1, cutoff=0.5) or names

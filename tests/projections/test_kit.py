@@ -107,6 +107,8 @@ def test_a_table_that_the_projection_lacks_has_no_rows_to_compare() -> None:
     spec = Specification(grants).given(role_added("ada", "Oracle", at(1)))
     with pytest.raises(AssertionError, match="grants has no table 'exmple_grants'; it has example_grants"):
         spec.then_rows("ada", "exmple_grants", [])
+    with pytest.raises(AssertionError, match="a table goes by its name here, as in 'example_grants'"):
+        spec.then_rows("ada", GRANTS, [])  # type: ignore[arg-type]
 
 
 def test_a_member_of_whom_nothing_was_given_is_a_mistake_of_the_test() -> None:

@@ -1,7 +1,8 @@
 """What an author writes by mistake is a sentence where it is declared, or names the rule where it is folded."""
 
+import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,10 +11,13 @@ import pytest
 from temple_ledger.domain.errors import ProjectionMisdeclared
 from temple_ledger.domain.events import MemberJoined, RoleAdded
 from temple_ledger.projections.change import Change
+from temple_ledger.projections.condition import Condition
 from temple_ledger.projections.effect import Message
 from temple_ledger.projections.member_projection import MemberProjection
+from temple_ledger.projections.rollup import count_of
 from temple_ledger.projections.row import MaxLength, Row, projection
 from temple_ledger.projections.tables import Column, Table
+from temple_ledger.projections.tally import Tally
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from temple_ledger.projections.testing.specification import Specification
 from temple_ledger.projections.values import ColumnType
@@ -95,7 +99,7 @@ def test_a_state_is_a_class_of_rows(state: Any) -> None:
 
 @pytest.mark.parametrize("version", [0, "1", 1.0, True])
 def test_a_version_is_a_number_from_1(version: Any) -> None:
-    with pytest.raises(ProjectionMisdeclared, match="needs a version of at least 1, and has"):
+    with pytest.raises(ProjectionMisdeclared, match="needs a version of at least 1, and at most"):
         projection("loans", version=version, state=Loans)
 
 
@@ -278,3 +282,52 @@ def test_data_of_a_message_that_is_no_json_is_named_as_such() -> None:
     with pytest.raises(AssertionError, match="effect owes: the data of a message has a number out of range") as caught:
         spec.then_sent("owes", [])
     assert "temple_ledger" not in str(caught.value)
+
+
+TEXT, NUMBER = Column("what", ColumnType.TEXT), Column("times", ColumnType.BIGINT)
+
+
+def in_the_long_form(table: Table, version: int = 1) -> MemberProjection[int]:
+    return MemberProjection("long", version=version, tables=(table,), initial=int, rows=lambda _: {}, state=lambda _: 0)
+
+
+def with_effect(max_age: Any) -> object:
+    def notify(_: Change[Loans]) -> Message | None:
+        return None
+
+    return loans().effect(max_age=max_age)(notify)
+
+
+NO_COUNT: Any = "count"
+DECLARED_WRONGLY: list[tuple[Callable[[], object], str]] = [
+    (lambda: Table("a_table", (TEXT,), key=("what", "what")), "table a_table has 'what' in its key twice"),
+    (lambda: Table("a_table", ()), "table a_table has no column"),
+    (lambda: of_one(), "table example_made has no column"),
+    (lambda: in_the_long_form(Table("a_table", (TEXT,), key=("user_id", "what"))), "user_id is in every key by itself"),
+    (
+        lambda: in_the_long_form(Table("a_table", (TEXT,)), 2**31),
+        "needs a version of at least 1, and at most 2,",
+    ),
+    (
+        lambda: Tally("a_tally", version=1, table=Table("a_table", (NUMBER,)), count=lambda _: {}),
+        "needs a column for the key",
+    ),
+    (lambda: loans().rollup("totals", key="number", total=NO_COUNT), "total is 'count'; say what to compute"),
+    (lambda: loans().rollup("totals", key="number", table=count_of()), "choose another name for the column"),  # type: ignore[arg-type]
+    (lambda: CLASS_OF_ROWS("Made", (Row,), {}, table="a_table", indexes=["number"]), "an index is a tuple of columns"),
+    (lambda: CLASS_OF_ROWS("Made", (Row,), {}, table="a_table", indexes="number"), "Made: indexes is a list"),
+    (
+        lambda: CLASS_OF_ROWS("Made", (Row,), {}, table="a_table", checks=Condition("a", "<", 1)),
+        "checks is a list",
+    ),
+    (lambda: with_effect(3), "effect notify: 3 is no max_age"),
+    (lambda: with_effect(-timedelta(days=1)), "is no max_age: a timedelta above zero, or None"),
+]
+
+
+@pytest.mark.parametrize(("declare", "reason"), DECLARED_WRONGLY, ids=[reason for _, reason in DECLARED_WRONGLY])
+def test_what_the_database_would_refuse_is_refused_where_it_is_declared(
+    declare: Callable[[], object], reason: str
+) -> None:
+    with pytest.raises(ProjectionMisdeclared, match=re.escape(reason)):
+        declare()

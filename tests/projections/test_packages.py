@@ -61,6 +61,7 @@ def reasons(found: Loaded) -> dict[str, str]:
     ("text", "reason"),
     [
         ("import no_such_module_of_theirs", "ModuleNotFoundError"),
+        ("\n1 / 0", "theirs.py:2 in <module>)"),
         ("raise SystemExit(3)", "SystemExit"),
         ("x = (", "SyntaxError"),
         ("theirs_counts = 7", "it is no projection"),
