@@ -25,7 +25,7 @@ from temple_ledger.infrastructure.terminal.after_migrating import (
 from temple_ledger.infrastructure.terminal.dsn import shown
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
-from temple_ledger.infrastructure.terminal.printing import print_line
+from temple_ledger.infrastructure.terminal.printing import print_line, stdout
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields
 
 
@@ -156,7 +156,7 @@ def shell(session: Session, arguments: tuple[str, ...]) -> None:
         variables |= session.embedded.psql_environment()
     program = _psql(session)
     given = ("psql", *((f"--dbname={rest}",) if rest else ()), *arguments)
-    sys.stdout.flush()
+    stdout().flush()
     sys.stderr.flush()
     # psql takes our place, and with it the terminal and the exit code
     os.execve(program, given, {**os.environ, **variables})  # noqa: S606

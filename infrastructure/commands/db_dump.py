@@ -2,7 +2,6 @@
 
 import os
 import stat
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +21,7 @@ from temple_ledger.infrastructure.read_models.verification.full import verify
 from temple_ledger.infrastructure.terminal.after_migrating import ask_for_replays, print_refused
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.file_arguments import DASH, FileToRead, FileToWrite
-from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line
+from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line, stdout
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.projections.registry import carried, catalogue, named
@@ -48,7 +47,7 @@ def dump(session: Session, file: Path) -> None:
     Exit codes: 0 written; 1 it could not be written; 4 no database, or no pg_dump of its version; 5 this
     login may not read everything.
     """
-    if str(file) == DASH and is_terminal(sys.stdout):
+    if str(file) == DASH and is_terminal(stdout()):
         raise click.UsageError("a dump is no text for a terminal: name a file, or send stdout somewhere else")
     database = session.database
     with replaced(STDOUT if str(file) == DASH else file, mode=PRIVATE) as output:

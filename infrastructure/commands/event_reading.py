@@ -1,6 +1,5 @@
 """`temple events list`, `show` and `tail`."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -44,6 +43,7 @@ from temple_ledger.infrastructure.terminal.printing import (
     print_document,
     print_line,
     require_reader,
+    stdout,
     terminal_width,
 )
 from temple_ledger.infrastructure.terminal.session import (
@@ -235,7 +235,7 @@ def _print(
         cells = _cells(connection, event, directory, retracted)
         # a person with a name takes more than an id does; it stays whole
         who = column_of([cells[3], " " * TAIL[3].natural])
-        for line in row_lines(cells, place((*TAIL[:3], who, TAIL[4]), terminal_width(sys.stdout))):
+        for line in row_lines(cells, place((*TAIL[:3], who, TAIL[4]), terminal_width(stdout()))):
             print_line(line)
     require_reader()
 

@@ -1,7 +1,6 @@
 """`temple inbox`: what senders told us, and what became of it."""
 
 import json
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +25,14 @@ from temple_ledger.infrastructure.processes.sources import translators
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.terminal.applying import required_reason
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
-from temple_ledger.infrastructure.terminal.printing import is_terminal, print_bytes, print_line, print_note, print_text
+from temple_ledger.infrastructure.terminal.printing import (
+    is_terminal,
+    print_bytes,
+    print_line,
+    print_note,
+    print_text,
+    stdout,
+)
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
 from temple_ledger.infrastructure.terminal.times import BEGINNING
@@ -292,6 +298,6 @@ def _pretty(body: bytes) -> str:
 
 def _print_raw(body: bytes) -> None:
     """Raises Refused for a terminal, which the sender of the body could steer with it."""
-    if is_terminal(sys.stdout):
+    if is_terminal(stdout()):
         raise Refused("the body goes to a file or a program byte by byte, not to a terminal; to read it: --body")
     print_bytes(body)

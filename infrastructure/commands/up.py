@@ -4,7 +4,6 @@ import os
 import shlex
 import shutil
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,7 +38,7 @@ from temple_ledger.infrastructure.terminal.after_migrating import (
 )
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
-from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line, print_whole
+from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line, print_whole, stdout
 from temple_ledger.infrastructure.terminal.running import announce_running, running_processes
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
 from temple_ledger.infrastructure.terminal.session import Session
@@ -155,7 +154,7 @@ def _console(session: Session, community: Community | None, flags: Sequence[str]
     with console_beside(session, door, tiers, flags) as is_ready:
         if not is_ready():
             print_line("console     not started; its reason is above, or in the log")
-        elif is_terminal(sys.stdout):
+        elif is_terminal(stdout()):
             print_line(f"console     {sign_in_link(session, signer, url)}")
         else:
             file = save_link(session, sign_in_link(session, signer, url))

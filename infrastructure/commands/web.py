@@ -2,7 +2,6 @@
 
 import os
 import socket
-import sys
 import threading
 from pathlib import Path
 from typing import Final
@@ -19,7 +18,7 @@ from temple_ledger.infrastructure.operating.process import carry_out, start_proc
 from temple_ledger.infrastructure.operating.wire import Actions
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.ports import CONSOLE, listening_for
-from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line
+from temple_ledger.infrastructure.terminal.printing import is_terminal, print_line, stdout
 from temple_ledger.infrastructure.terminal.running import announce_running
 from temple_ledger.infrastructure.terminal.service_manager import serve_until
 from temple_ledger.infrastructure.terminal.session import Session
@@ -117,7 +116,7 @@ def link(session: Session, output: Path | None) -> None:
     """
     _, signer = console_databases(session)
     made = sign_in_link(session, signer, console_url(session, session.settings.web_port))
-    if output is None and is_terminal(sys.stdout):
+    if output is None and is_terminal(stdout()):
         print_line(made)
         return
     print_line(str(save_link(session, made, output)))
@@ -181,7 +180,7 @@ def _ends_with_its_starter(stop: Stop) -> None:
 def _announce(session: Session, server: Server, signer: Database) -> None:
     url = console_url(session, server.port)
     print_line(f"console     {url}")
-    if is_terminal(sys.stdout):
+    if is_terminal(stdout()):
         print_line(f"sign in     {sign_in_link(session, signer, url)}")
         session.note(f"the link is good once, for {LINK_SECONDS // 60} minutes; another one: temple web link")
     else:

@@ -1,7 +1,7 @@
 """The verbs that sources bring to the command line."""
 
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import click
 
@@ -12,6 +12,8 @@ from temple_ledger.infrastructure.terminal.lazy import AddedVerbs, Verb
 @dataclass(frozen=True)
 class _SourceVerb(Verb):
     source: str = field(kw_only=True)
+    ours: ClassVar[bool] = False
+    """What an author's verb prints is its data."""
 
     def load(self) -> click.Command:
         try:

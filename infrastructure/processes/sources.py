@@ -1,8 +1,9 @@
 """Which sources there are: the built-in ones, and those that installed packages add."""
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -244,9 +245,12 @@ def _declarations() -> Iterator[tuple[str, Callable[[], Source]]]:
 def _loaded(point: EntryPoint) -> Source:
     """Raises SourceMisdeclared."""
     try:
-        source = point.load()
+        with redirect_stdout(sys.stderr):
+            source = point.load()
     except (Exception, SystemExit) as error:
-        raise SourceMisdeclared(point.name, f"cannot be loaded: {reason_of(error)}") from error
+        from temple_ledger.projections.frames import place_of
+
+        raise SourceMisdeclared(point.name, f"cannot be loaded: {reason_of(error)}{place_of(error)}") from error
     if not isinstance(source, Source):
         raise SourceMisdeclared(
             point.name, f"cannot be loaded: {point.value} is of type {type(source).__name__}, not a Source"

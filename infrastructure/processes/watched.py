@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.read_models.fold_mark import Mark
 from temple_ledger.infrastructure.read_models.runner.lease import Lease
 from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.read_models.runner.watcher import Watcher
+from temple_ledger.infrastructure.terminal.printing import stdout
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.stopping import stopped_by_signals
 from temple_ledger.projections.batch import Failure
@@ -77,7 +78,7 @@ def run_watched(
 @contextmanager
 def _wire() -> Iterator[TextIO]:
     """What was stdout, which is stderr from now on: a rule that prints is no message of ours."""
-    sys.stdout.flush()
+    stdout().flush()
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as wire:
         os.dup2(2, 1)
         yield wire

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from types import TracebackType
+from typing import ClassVar
 
 import click
 
 from temple_ledger.infrastructure.terminal.help_paragraphs import with_paragraphs
 from temple_ledger.infrastructure.terminal.numbers import refuse_other_numbers
+from temple_ledger.infrastructure.terminal.printing import with_stdout_to_itself
 from temple_ledger.infrastructure.terminal.utf8 import require_utf8, with_its_own
 
 
@@ -30,6 +32,7 @@ class Verb:
 
     place: str
     does: str
+    ours: ClassVar[bool] = True
 
     def load(self) -> click.Command:
         module, _, attribute = self.place.partition(":")
@@ -39,6 +42,8 @@ class Verb:
         for each in with_its_own(command):
             with_paragraphs(each)
             each.context_class = Naming
+            if self.ours and each.callback is not None:
+                each.callback = with_stdout_to_itself(each.callback)
         return refuse_other_numbers(require_utf8(command))
 
 

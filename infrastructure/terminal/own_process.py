@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from temple_ledger.domain.errors import LedgerError, RuleEndedProcess
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
-from temple_ledger.infrastructure.terminal.printing import print_line
+from temple_ledger.infrastructure.terminal.printing import print_line, stdout
 
 SIZE: Final = 4_096
 
@@ -30,7 +30,7 @@ class OwnProcess(Generic[Result]):
         """*work* is called with what notes whom it is about, and with what counts one that is done."""
         self._about = mmap.mmap(-1, SIZE)
         self._answers, answering = Pipe(duplex=False)
-        sys.stdout.flush()
+        stdout().flush()
         sys.stderr.flush()
         self._pid = os.fork()
         if self._pid == 0:

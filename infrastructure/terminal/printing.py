@@ -10,14 +10,18 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from functools import wraps
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 import click
 
 from temple_ledger.infrastructure.observability.escaping import printable, printable_json
 from temple_ledger.infrastructure.terminal.folding import fold
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Styled(NamedTuple):
@@ -29,14 +33,44 @@ class Styled(NamedTuple):
 
 
 class _Output:
-    """What became of stdout: `error` is the first thing that went wrong with it."""
+    """What became of stdout: `error` is the first thing that went wrong with it. `ours` is what it was, while whoever
+    else prints does so to stderr."""
 
+    ours: Any = None
     error: OSError | None = None
     pieces = 0
     notes_are_logs = False
 
 
 _OUTPUT: Final = _Output()
+_ALONE: Final[set[Callable[..., Any]]] = set()
+"""Commands that have stdout to themselves already."""
+
+
+def stdout() -> Any:
+    """Where data goes."""
+    return sys.stdout if _OUTPUT.ours is None else _OUTPUT.ours
+
+
+def with_stdout_to_itself(command: Callable[P, R]) -> Callable[P, R]:
+    """Decorates a command: what an author's rule or package prints meanwhile goes to stderr, and not among the data."""
+
+    if command in _ALONE:
+        return command
+
+    @wraps(command)
+    def alone(*args: P.args, **kwargs: P.kwargs) -> R:
+        if _OUTPUT.ours is not None or sys.stdout is None:
+            return command(*args, **kwargs)
+        before = sys.stdout
+        _OUTPUT.ours, sys.stdout = before, sys.stderr
+        try:
+            return command(*args, **kwargs)
+        finally:
+            _OUTPUT.ours, sys.stdout = None, before
+
+    _ALONE.add(alone)
+    return alone
 
 
 def print_line(*parts: str | Styled, err: bool = False) -> None:
@@ -46,7 +80,7 @@ def print_line(*parts: str | Styled, err: bool = False) -> None:
     """
     styled = [each if isinstance(each, Styled) else Styled(each) for each in parts]
     shown = [each._replace(text=printable(each.text)) for each in styled]
-    width = terminal_width(sys.stderr if err else sys.stdout)
+    width = terminal_width(sys.stderr if err else stdout())
     if width is None:
         _write(f"{_cut(shown, slice(0, None))}\n", err=err)
         return
@@ -110,7 +144,7 @@ def pieces_written() -> int:
 
 def nobody_reads() -> bool:
     """Whether the reader of stdout has gone, or stdout cannot be written any more."""
-    if _OUTPUT.error is None and _has_lost_its_reader(sys.stdout):
+    if _OUTPUT.error is None and _has_lost_its_reader(stdout()):
         _stop_output(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
     return _OUTPUT.error is not None
 
@@ -139,7 +173,7 @@ def output_error() -> OSError | None:
     """After a command: what went wrong with stdout, its last buffer included."""
     if _OUTPUT.error is None:
         try:
-            sys.stdout.flush()
+            stdout().flush()
         except OSError as error:
             _stop_output(error)
         except (AttributeError, ValueError):
@@ -151,7 +185,7 @@ def output_error() -> OSError | None:
 def drop_unwritten() -> None:
     """Python flushes stdout when it ends: into a pipe that nobody reads, it would wait there for good."""
     with suppress(OSError, ValueError, AttributeError):  # no real file, as in tests
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout().fileno())
 
 
 def is_closed_pipe(error: OSError) -> bool:
@@ -194,7 +228,7 @@ def _write(text: str | bytes, *, err: bool) -> None:
         return
     _OUTPUT.pieces += 1
     try:
-        click.echo(text, nl=False)
+        click.echo(text, stdout(), nl=False)
     except OSError as error:
         _stop_output(error)
 

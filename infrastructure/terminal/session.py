@@ -4,7 +4,6 @@ import getpass
 import json
 import os
 import shlex
-import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -33,6 +32,7 @@ from temple_ledger.infrastructure.terminal.printing import (
     print_line,
     print_note,
     print_part,
+    stdout,
     terminal_width,
 )
 from temple_ledger.infrastructure.terminal.standby import Admission, reading_database
@@ -268,7 +268,7 @@ def print_rows(
         )
         for number, heading in enumerate(headings)
     ]
-    lines = place(shapes, terminal_width(sys.stdout))
+    lines = place(shapes, terminal_width(stdout()))
     for line in row_lines(headings, lines):
         print_line(Styled(line, bold=True), err=err)
     for cells in table:

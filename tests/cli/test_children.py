@@ -1,5 +1,7 @@
 """A projection of an installed package is folded in a process of its own, which holds up nobody."""
 
+import json
+import sys
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -19,6 +21,7 @@ from tests.examples.installing import install_points
 CODE = """
 import os
 
+print("imported")
 from temple_ledger import Column, ColumnType, Increments, MemberProjection, Recorded, RoleAdded, Table, Tally
 
 TABLE = Table("slow_grants", columns=(Column("grants", ColumnType.INTEGER),), key=())
@@ -114,6 +117,29 @@ def test_what_a_rule_prints_is_no_message_of_ours(temple: Typed, ledger: LedgerS
     ended = temple("run", "--until-caught-up")
     assert "15 events folded" in ended.stdout
     assert "granted" not in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("projection", "list"),
+        ("projection", "rows", "slow", "ada", "--as-of", "2027-01-01"),
+        ("projection", "explain", "slow", "ada"),
+        ("verify", "--full", "slow"),
+    ],
+    ids=" ".join,
+)
+def test_what_a_package_or_its_rule_prints_stands_on_stderr_beside_the_data(
+    temple: Typed, ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    ledger.catch_up()
+    registry.loaded.cache_clear()
+    monkeypatch.delitem(sys.modules, "slow_package")
+    ended = temple(*command, "--json")
+    assert ended.code == 0, ended.stderr
+    assert json.loads(ended.stdout)["data"]
+    assert "imported" in ended.stderr
+    assert ("granted" in ended.stderr) is (command[1] != "list")
 
 
 def test_a_process_that_has_no_database_ends_the_runner_with_4(temple: Typed, ledger: LedgerScenario) -> None:
