@@ -14,6 +14,7 @@ from temple_ledger.domain.raised import describe_raised
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.log.reader import events as log_events
 from temple_ledger.infrastructure.queries.consistent_read import Connection
+from temple_ledger.infrastructure.queries.elsewhere import faults_elsewhere
 from temple_ledger.infrastructure.queries.rows_then import LAST
 from temple_ledger.infrastructure.read_models.member_log.exceptions import read_exceptions
 from temple_ledger.infrastructure.read_models.member_log.fold_members import fold_long, histories
@@ -33,6 +34,8 @@ TRIED_EVERY_WAY: Final = 1_000
 
 MOST_LISTED: Final = 1_000
 EVENTS_AT_A_TIME: Final = 20_000
+EVENTS_ELSEWHERE: Final = 100_000
+"""Of the members whose histories are folded in other processes too."""
 
 
 class MemberTrial(NamedTuple):
@@ -93,13 +96,18 @@ def try_everybody(
     projection: MemberProjection[Any],
     catalogue: Catalogue,
     *,
+    place: str,
     each: Callable[[], None] = lambda: None,
     about: Callable[[str], None] = lambda _: None,
 ) -> Trial:
-    """The same of all members, by user_id; *each* is called after each of them, *about* before, with who it is."""
+    """The same of all members, by user_id; *each* is called after each of them, *about* before, with who it is.
+
+    *place* is MODULE:NAME of the projection, for the processes in which the first members are folded again.
+    """
     fold = Fold(projection, catalogue.with_models(projection.steps))
     left_out = read_exceptions(connection, projection.key).left_out
     trial, long = Trial(members=0), []
+    sound: dict[str, Sequence[Recorded]] = {}
     with closing(member_stream(connection, fold, upto=LAST)) as stream:
         for members, (user_id, found) in enumerate(stream, 1):
             if found is None:
@@ -112,8 +120,14 @@ def try_everybody(
             every_way = members <= TRIED_EVERY_WAY
             trial.members, trial.tried = members, min(members, TRIED_EVERY_WAY)
             trial.events += len(known)
-            trial.found(_fault_of(fold, user_id, known, every_way=every_way))
+            fault = _fault_of(fold, user_id, known, every_way=every_way)
+            trial.found(fault)
+            if every_way and fault is None and trial.events <= EVENTS_ELSEWHERE:
+                sound[user_id] = known
             each()
+    about("the members again, in other processes")
+    for fault in faults_elsewhere(place, fold, sound):
+        trial.found(fault)
     for user_id in long:
         about(f"member {user_id}")
         trial.too_long += 1

@@ -70,6 +70,43 @@ letters = Tally(
 )
 """
 
+ELSEWHERE = """
+from datetime import date
+
+from temple_ledger import Row, RoleAdded, projection
+
+
+class Tried(Row, table="tried"):
+    roles: int = 0
+    last: str | None = None
+
+
+hashed = projection("hashed", version=1, state=Tried)
+
+
+@hashed.on
+def _(row: Tried, event: RoleAdded) -> Tried:
+    return row.replace(last=",".join({event.role, *map(str, range(20))}))
+
+
+dated = projection("dated", version=1, state=Tried)
+
+
+@dated.on
+def _(row: Tried, event: RoleAdded) -> Tried:
+    return row.replace(last=str(date.today()))
+
+
+zoned = projection("zoned", version=1, state=Tried)
+
+
+@zoned.on
+def _(row: Tried, event: RoleAdded) -> Tried:
+    if event.occurred_at.astimezone().hour > 12:
+        raise ValueError("too late for this")
+    return row.replace(roles=row.roles + 1)
+"""
+
 
 @pytest.fixture
 def ledger(database: Database) -> LedgerScenario:
@@ -191,6 +228,17 @@ def test_a_rule_that_exits_or_prints_neither_ends_the_check_nor_stands_in_its_re
     assert "a rule that is debugged" in ended.stderr
 
 
+@pytest.mark.parametrize("of", ["hashed", "dated", "zoned"])
+def test_a_rule_that_gives_other_rows_in_another_process_is_at_fault(
+    temple: Typed, ledger: LedgerScenario, author: str, tmp_path: Path, of: str
+) -> None:
+    (tmp_path / f"elsewhere_{author}.py").write_text(ELSEWHERE)
+    ended = temple("projection", "check", f"elsewhere_{author}:{of}")
+    assert ended.code == 3
+    assert "has other rows in another process (-) than in this one (+)" in ended.stdout
+    assert "the order of a set, hash(), or the local time" in ended.stdout
+
+
 @pytest.mark.parametrize(
     ("role", "how"),
     [("leaves", "with exit code 0"), ("killed", "by signal SIGKILL"), ("crashes", "by signal SIGSEGV")],
@@ -203,5 +251,6 @@ def test_a_rule_that_ends_its_process_is_at_fault_and_its_member_named(
     assert everybody.code == 3
     assert f"a rule ended the process in which it was folded, {how}" in everybody.stdout
     assert "it was folding member eve" in everybody.stdout
+    assert "the log has no event" not in everybody.stdout
     one = temple("projection", "check", f"{author}:tried", "--member", "eve", "--json")
     assert (one.code, how in one.data["fault"]) == (3, True)

@@ -28,6 +28,7 @@ GRANTS = """
         'added', 'r' || number %% 3, jsonb_build_object('granted_by', 'eve', 'why', repeat(%(payload)s, 1000)), 'test'
     from generate_series(1, 40) as number
 """
+MEMBERS = "temple_ledger.projections.members:members"
 LONG = "x" * 1_000
 """A thousand of them are 1 MB: forty such events are more than is held."""
 
@@ -85,14 +86,14 @@ def test_a_role_has_the_same_history_and_holders(ledger: Database) -> None:
 
 def test_a_trial_folds_it_once_and_says_so(ledger: Database) -> None:
     with snapshot(ledger) as connection:
-        everybody = try_everybody(connection, members, CATALOGUE)
+        everybody = try_everybody(connection, members, CATALOGUE, place=MEMBERS)
         one = try_member(connection, members, CATALOGUE, "long")
     assert (everybody.members, everybody.too_long, everybody.faults) == (2, 1, 0)
     assert one.rows is not None
     assert len(one.rows[ROLES.name]) == 3
     position = unfoldable(ledger, "long", at(50))
     with snapshot(ledger) as connection:
-        (fault,) = try_everybody(connection, members, CATALOGUE).listed
+        (fault,) = try_everybody(connection, members, CATALOGUE, place=MEMBERS).listed
         assert try_member(connection, members, CATALOGUE, "long").fault == fault
     assert f"the event at position {position} cannot be folded: target is missing" in fault
 
