@@ -312,9 +312,9 @@ def _count_again(
 
 def _require_few(projection: str, tried: Sequence[Parked], again: Sequence[Failure]) -> None:
     """Raises Refused where most of them fail again for one reason."""
-    counts = Counter(reason_of(each.error, each.frames) for each in again if each.kind is FailureKind.EVENT)
+    failed = {(each.user_id, reason_of(each.error, each.frames)) for each in again if each.kind is FailureKind.EVENT}
     met = len({each.user_id for each in tried})
-    for reason, number in counts.most_common(1):
+    for reason, number in Counter(reason for _, reason in failed).most_common(1):
         if too_many(number, met):
             raise Refused(f"nothing was changed: {sentence(projection, number, met, None, reason)}")
 

@@ -6,6 +6,7 @@ import pytest
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import Refused
+from temple_ledger.domain.events import RoleAdded
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.log.settled import settled_head
 from temple_ledger.infrastructure.log.wakeup import Wakeup
@@ -20,7 +21,10 @@ from temple_ledger.projections.activity import activity
 from temple_ledger.projections.brake import FEW, TooManyParked
 from temple_ledger.projections.checkpoint import Checkpoint, ProjectionState
 from temple_ledger.projections.processor import processor_of
+from temple_ledger.projections.tables import Column, Table
+from temple_ledger.projections.tally import Increments, Tally
 from temple_ledger.projections.testing.histories import at, role_added
+from temple_ledger.projections.values import ColumnType
 from tests.runner.poisoned import POISON, poisoned
 
 
@@ -137,3 +141,22 @@ def test_a_replay_and_a_retry_that_would_park_most_put_nothing_in_place(ledger: 
     with pytest.raises(Refused, match="nothing was changed"):
         retry(ledger.database, poisoned, failures(ledger), catalogue=CATALOGUE, by="ada")
     assert {each.attempts for each in failures(ledger)} == {1}
+
+
+def test_of_a_tally_it_counts_members_and_not_their_events(database: Database) -> None:
+    def count(event: RoleAdded) -> Increments:
+        if event.role == POISON:
+            raise ValueError(POISON)
+        return {(event.role,): 1}
+
+    columns = (Column("role", ColumnType.TEXT, length=100), Column("times", ColumnType.BIGINT))
+    table = Table("example_counted", columns, key=("role",))
+    counted = Tally("counted", version=1, table=table, count=count, reads=RoleAdded)
+    ledger = LedgerScenario(database, projections=[counted])
+    meet(ledger, 2, 0)
+    ledger.given(*(role_added("badly", POISON, at(hours)) for hours in range(FEW + 1)))
+    ledger.then_counts(counted, {("Oracle",): 2})
+    retry(database, counted, failures(ledger), catalogue=CATALOGUE, by="ada")
+    rebuild(database, counted, by="ada", catalogue=CATALOGUE)
+    ledger.then_counts(counted, {("Oracle",): 2})
+    assert len(failures(ledger)) == FEW + 1

@@ -1,6 +1,6 @@
 """The brake of a rebuild, over the whole run: most members that met an event cannot be folded for one reason."""
 
-from collections import Counter
+from collections import defaultdict
 from typing import Any
 
 import psycopg
@@ -16,15 +16,13 @@ from temple_ledger.projections.key import ProjectionKey
 def require_few_parked(connection: psycopg.Connection[Any], key: ProjectionKey, upto: Position) -> None:
     """Raises Refused; what was rebuilt stays, and nothing is put in place."""
     found = connection.execute(statement("rebuild_failures"), key.parameters).fetchall()
-    counts: Counter[tuple[EventName, Reason]] = Counter()
-    for _, error, frames, event_type, action in found:
-        counts[(event_type, action), reason_of(error, frames)] += 1
-    for (event, reason), parked in counts.most_common():
-        if parked <= FEW:
-            return
-        met = _members_met(connection, event, upto)
-        if too_many(parked, met):
-            raise Refused(f"nothing is put in place: {sentence(key.name, parked, met, event, reason)}")
+    parked_for: dict[tuple[EventName, Reason], set[str]] = defaultdict(set)
+    for user_id, error, frames, event_type, action in found:
+        # of a tally one member may have many
+        parked_for[(event_type, action), reason_of(error, frames)].add(user_id)
+    for (event, reason), parked in parked_for.items():
+        if len(parked) > FEW and too_many(len(parked), met := _members_met(connection, event, upto)):
+            raise Refused(f"nothing is put in place: {sentence(key.name, len(parked), met, event, reason)}")
 
 
 def _members_met(connection: psycopg.Connection[Any], event: EventName, upto: Position) -> int:
