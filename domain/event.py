@@ -177,6 +177,7 @@ class Event(BaseModel, metaclass=_EventClass):
                 raise EventMisdeclared(f"{cls.__name__} has a version or aliases, and no type to give them to")
             return
         _refuse_reserved(cls)
+        _require_config(cls.__name__, cls.model_config)
         _require_declaration(cls.__name__, type, version, aliases)
         own = [name for name in cls.model_fields if name not in Event.model_fields]
         for name in own:
@@ -229,6 +230,13 @@ def split_name(name: str) -> tuple[str, str]:
             f"{name!r} is no name of an event: it is event_type/action, at most {LONGEST_PART} characters each"
         )
     return event_type, action
+
+
+def _require_config(of: str, config: ConfigDict) -> None:
+    if not config.get("frozen"):
+        raise EventMisdeclared(f"{of}: an event is a fact, which nothing changes; take frozen=False away")
+    if config.get("extra") == "allow":
+        raise EventMisdeclared(f"{of}: extra='allow' takes values that are never stored; declare fields")
 
 
 def _require_declaration(of: str, type: object, version: object, aliases: object) -> None:  # noqa: A002 - as above

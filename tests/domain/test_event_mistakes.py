@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import pytest
-from pydantic import NaiveDatetime, PlainSerializer
+from pydantic import ConfigDict, NaiveDatetime, PlainSerializer
 
 from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import EventMisdeclared, InvalidEvent, UndecodableEvent
@@ -56,6 +56,15 @@ def test_a_field_may_have_a_name_that_pydantic_had_long_ago_and_nothing_warns_of
     event = lent(user_id="ada", occurred_at=at(1), source="desk", copy="3", json="4", schema="5")
     entry = entry_of_event(event, event_id=ID, catalogue=CATALOGUE.with_models([lent]))
     assert entry.metadata == '{"copy":"3","json":"4","schema":"5"}'
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [(ConfigDict(frozen=False), "Lent: an event is a fact"), (ConfigDict(extra="allow"), "Lent: extra='allow' takes")],
+)
+def test_a_class_whose_events_could_be_changed_or_lose_a_value_is_refused(config: ConfigDict, why: str) -> None:
+    with pytest.raises(EventMisdeclared, match=why):
+        new_class("Lent", (Event,), {"type": "library/lent"}, lambda space: space.update(model_config=config))
 
 
 def test_a_field_that_would_not_be_stored_is_refused() -> None:
