@@ -105,6 +105,18 @@ def _require_no_lanes(connection: psycopg.Connection[Any], projection: Projectio
         raise SchemaMismatch(without_effects(str(projection.key)))
 
 
+def _require_tables_of_nobody(connection: psycopg.Connection[Any], projection: Projection) -> None:
+    """Raises SchemaMismatch for a new version with a table of another projection: who drops that one takes it along."""
+    names = [table.name for table in projection.tables]
+    values = {"projection": projection.name, "tables": names}
+    for table, owner, version in connection.execute(statement("tables_of_others"), values):
+        raise SchemaMismatch(
+            f"table {table} of projection {projection.name} is that of projection {owner}: give it another name where "
+            f"it is declared; or, where {owner} is what {projection.name} was called before, first run: "
+            f"temple projection drop {owner}@{version} --apply"
+        )
+
+
 def _bring_up_to_date(connection: psycopg.Connection[Any], projection: Projection, unfilled: list[str]) -> list[_Made]:
     """Makes what is missing of this version: with the declared names where there is no other one yet, else beside it.
 
@@ -115,6 +127,8 @@ def _bring_up_to_date(connection: psycopg.Connection[Any], projection: Projectio
     if projection.version < active and projection.version not in versions:
         return []
     _require_no_lanes(connection, projection)
+    if projection.version not in versions:
+        _require_tables_of_nobody(connection, projection)
     there = placed_as(projection, active=projection.version == active)
     made = [_Made("table", name) for name in make_tables(connection, there, is_new=projection.version not in versions)]
     make_shadow_tables(connection, there)

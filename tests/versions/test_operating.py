@@ -1,6 +1,7 @@
 """What people do about a projection that has two versions."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from temple_ledger.infrastructure.read_models.versions.stored import stored_vers
 from temple_ledger.infrastructure.read_models.versions.switch import switch
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections.drift import Drift
+from temple_ledger.projections.member_projection import MemberProjection
 from temple_ledger.projections.testing.histories import at, role_added, stored_row
 from tests.versions.conftest import Rows, all_agree, run
 from tests.versions.standing import first, second
@@ -140,3 +142,38 @@ def test_processed_at_is_the_first_folding_by_any_version(beside: LedgerScenario
     )
     found = query("select processed_at::date::text from webhook_audit_trail order by id")
     assert found[:4] == [("2026-01-01",), ("2026-01-01",), ("2026-01-01",), ("2026-01-02",)]
+
+
+def renamed() -> MemberProjection[Any]:
+    return MemberProjection(
+        "renamed", version=1, tables=first.tables, initial=first.initial, rows=first.rows_of, state=first.state_of
+    )
+
+
+def test_a_projection_takes_no_table_of_another_one_that_is_stored_here(ledger: LedgerScenario, query: Query) -> None:
+    bring_up_to_date(ledger.database, [first])
+    wanted = bring_up_to_date(ledger.database, [renamed()], goes_on=True)
+    [(projection, reason)] = wanted.refused
+    assert (projection, wanted.tables) == ("renamed@1", ())
+    assert "table standing of projection renamed is that of projection standing: give it another name" in reason
+    assert reason.endswith("was called before, first run: temple projection drop standing@1 --apply")
+    drop(ledger.database, first.key, by="ada")
+    assert bring_up_to_date(ledger.database, [renamed()], goes_on=True).refused == ()
+    assert query("select projection from projection_checkpoint where projection in ('standing', 'renamed')") == [
+        ("renamed",)
+    ]
+
+
+def test_what_two_projections_share_since_before_that_was_refused_stays_with_the_other_one(
+    ledger: LedgerScenario, query: Query
+) -> None:
+    bring_up_to_date(ledger.database, [first])
+    with ledger.database.connect(DatabaseRole.OWNER) as connection:
+        connection.execute("update projection_checkpoint set projection = 'before' where projection = 'standing'")
+    with ledger.database.connect(DatabaseRole.OWNER) as connection:
+        connection.execute(
+            "insert into projection_checkpoint (projection, version, lane, active, tables) "
+            "select 'standing', version, lane, active, tables from projection_checkpoint where projection = 'before'"
+        )
+    drop(ledger.database, first.key._replace(name="before"), by="ada")
+    assert query("select to_regclass('standing') is not null") == [(True,)]

@@ -1,6 +1,7 @@
 """An old version dropped: its tables, and what is stored of it, but for the journal of its batches."""
 
 from collections.abc import Container
+from typing import Any
 
 import psycopg
 
@@ -50,16 +51,21 @@ def drop(
                 raise Refused(f"a runner is at work on {key}: stop what still carries its code")
             for rollup in stored_rollups(connection, *key):
                 drop_rollup(connection, rollup)
-            drop_tables(
-                connection,
-                [name if version.active else own_name(name, key.version) for name in version.tables],
-            )
-            drop_tables(connection, [shadow_name(name, key.version) for name in version.tables])
+            tables = _of_it_alone(connection, version)
+            drop_tables(connection, [name if version.active else own_name(name, key.version) for name in tables])
+            drop_tables(connection, [shadow_name(name, key.version) for name in tables])
         except psycopg.errors.DependentObjectsStillExist as error:
             detail = (error.diag.message_detail or error.diag.message_primary or "something").splitlines()[0]
             raise Refused(f"nothing was dropped: {detail}; drop that first") from error
         except psycopg.errors.LockNotAvailable as error:
             raise Refused("nothing was dropped: somebody holds its tables or its checkpoint; try again") from error
         connection.execute(statement("version_forget"), key.parameters)
-        details = {"version": key.version, "position": version.position, "tables": list(version.tables)}
+        details = {"version": key.version, "position": version.position, "tables": tables}
         return record(connection, "drop", key.name, by=by, reason=reason, details=details)
+
+
+def _of_it_alone(connection: psycopg.Connection[Any], version: StoredVersion) -> list[str]:
+    """Its tables, but for those that a projection under another name took over before that was refused."""
+    values = {"projection": version.key.name, "tables": list(version.tables)}
+    others = {name for name, _, _ in connection.execute(statement("tables_of_others"), values)}
+    return [name for name in version.tables if name not in others]
