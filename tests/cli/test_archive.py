@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from temple_ledger.infrastructure.archive import extra
-from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.testing.copies import Copies
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
@@ -175,6 +175,19 @@ def test_member_erase_says_what_to_run_where_none_is_set_or_it_is_out_of_reach(t
     assert temple("archive", "erase", "--archive", "away").stdout == "nothing to do\n"
     (file,) = (tmp_path / "away" / "events").glob("*.parquet")
     assert not any(each in str(pq.read_table(file).to_pylist()) for each in (PERSON, OTHER))
+
+
+@pytest.mark.parametrize("alone", ["false", "true"])
+def test_a_restored_ledger_is_filled_straight_from_it(temple: Typed, other: str, alone: str) -> None:
+    """Nothing is written beside the tables, where nothing may be."""
+    assert temple("archive", "write", *HERE).code == 0
+    there = {"TEMPLE_DATABASE_URL": other, "TEMPLE_WORKERS_WITHOUT_DATABASE": alone}
+    assert temple("archive", "restore", *HERE, **there).code == 0
+    with Database(other).connect(DatabaseRole.OWNER) as owner:
+        owner.execute('revoke insert on "rebuild_temple_member_status@1" from temple_project')
+    replayed = temple("replay", "members", "--apply", "--workers", "2", *HERE, **there)
+    assert replayed.code == 0, replayed.stderr
+    assert temple("verify", "members", "--full", TEMPLE_DATABASE_URL=other).code == 0
 
 
 def test_everybody_is_folded_from_it(temple: Typed, database: Database) -> None:
