@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from math import inf
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -42,6 +43,8 @@ STILL_SECONDS: Final = 10.0
 MOST_WAITING: Final = 8
 """Pieces that have come and are not stored yet."""
 LOOK_SECONDS: Final = 0.05
+AGAIN_SECONDS: Final = 600.0
+"""After one that could not begin or was lost."""
 END_SECONDS: Final = 1.0
 """It has nothing to finish; after that it is killed."""
 
@@ -49,14 +52,15 @@ log = structlog.get_logger("temple.runner")
 
 
 class SecondProcess:
-    """Begun when it is wanted; where it ended by itself, killed or by an error, or stood still, not again."""
+    """Begun when it is wanted; where it ended by itself, killed or by an error, or stood still, not again for
+    ten minutes."""
 
     def __init__(self, database: Database, environment: Mapping[str, str]) -> None:
         self._database = database
         self._environment = environment
         # an installation may be replaced under a runner: what it was when the runner began
         self._folds_by = folds_by()
-        self._may_begin = _cores() > 1
+        self._may_begin_at = 0.0 if _cores() > 1 else inf
         self._process: subprocess.Popen[bytes] | None = None
         self._wire: Connection | None = None
         self._reading: threading.Thread | None = None
@@ -73,7 +77,7 @@ class SecondProcess:
         return self._process is not None and not self._is_gone
 
     def begin(self) -> None:
-        if self._process is not None or not self._may_begin:
+        if self._process is not None or time.monotonic() < self._may_begin_at:
             return
         ours, its = socket.socketpair()
         with its:
@@ -91,7 +95,7 @@ class SecondProcess:
             except OSError as error:
                 ours.close()
                 log.warning("no second process", reason=error.strerror)
-                self._may_begin = False
+                self._may_begin_at = time.monotonic() + AGAIN_SECONDS
                 return
         self._wire = Connection(ours.detach())
         self._is_ready = self._is_gone = False
@@ -157,7 +161,7 @@ class SecondProcess:
             process.kill()
             why = {} if self._reason is None else {"reason": self._reason}
             log.warning("a second process ended early", exit_code=process.wait(), **why)
-        self._may_begin = False
+        self._may_begin_at = time.monotonic() + AGAIN_SECONDS
         self.end()
 
     def _give(self) -> None:

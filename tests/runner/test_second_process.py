@@ -350,6 +350,23 @@ def test_killed_with_a_part_the_step_is_taken_again_without_it(ledger: LedgerSce
     require_all_folded(ledger)
 
 
+def test_one_that_was_lost_is_followed_by_another_one_after_a_while(
+    ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_process, "AGAIN_SECONDS", 0.0)
+    killed: list[int] = []
+
+    def kill_the_first(second: Second) -> None:
+        if not killed:
+            killed.append(signal.SIGKILL)
+            second.send(signal.SIGKILL)
+
+    second = Second(ledger.database, kill_the_first)
+    second.catch_up()
+    assert second.begun == 2
+    require_all_folded(ledger)
+
+
 def test_frozen_with_a_part_it_is_not_waited_for(ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(second_process, "STILL_SECONDS", 0.1)
     # what it has handed over by then is of no step
