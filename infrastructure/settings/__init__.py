@@ -292,7 +292,7 @@ def check_settings(
         for name in values_of(file):
             if name not in known and not name.startswith(tuple(other_prefixes)):
                 near = setting_meant(variable_of(name), known) or setting_meant(name.upper(), known)
-                meant = "" if near is None else f"; did you mean {near}"
+                meant = ", perhaps of a source that is not installed here" if near is None else f"; did you mean {near}"
                 raise SettingsInvalid(f"{absolute(file)} has a setting {name!r}{meant}; there are {', '.join(known)}")
     for model in models:
         settings.of(model)

@@ -70,6 +70,15 @@ def test_a_relative_home_begins_where_the_command_was_called(temple: Typed, tmp_
     assert origin(temple, "home", "--home", "here")[0] == str(tmp_path / "here")
 
 
+def test_a_setting_of_a_source_that_is_gone_is_told_apart_from_a_misspelt_one(temple: Typed, tmp_path: Path) -> None:
+    (tmp_path / "temple.toml").write_text('bakery_oven_token = "hunter2"\n')
+    ended = temple("status")
+    assert ended.code == 2
+    perhaps = "perhaps of a source that is not installed here; there are"
+    assert f"temple.toml has a setting 'bakery_oven_token', {perhaps}" in ended.stderr
+    assert "hunter2" not in ended.stderr
+
+
 def test_an_unknown_setting_in_temple_toml_is_told_with_those_that_there_are(temple: Typed, tmp_path: Path) -> None:
     (tmp_path / "temple.toml").write_text('databse_url = "postgresql://u:hunter2@h/d"\n')
     ended = temple("config", "show")
