@@ -292,7 +292,7 @@ def _note_left(session: Session, projection: Projection, position: Position) -> 
     with snapshot(session.database) as connection:
         status = projection_status(connection, carried(), str(projection.key), catalogue=catalogue())
     if status.lag_events and status.position >= position:
-        session.note(f"{status.label}: {plural(status.lag_events, 'event')} not folded yet; {what_folds(status)}")
+        session.note(f"{status.label}: {status.waiting()} not folded yet; {what_folds(status)}")
     if status.parked:
         session.note(f"{status.label}: {plural(status.parked, 'event')} cannot be folded; see: temple failures list")
 

@@ -132,9 +132,9 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) ->
                 f"temple replay {each.label} --apply",
             )
     if not led:
-        behind = max((each.lag_events for each in ledger.projections), default=0)
-        waiting = f"; {plural(behind, 'event')} to fold" if behind else ""
-        yield Trouble(f"no runner is at work{waiting}", start if not behind else "temple run --until-caught-up")
+        waits = [each for each in ledger.projections if each.lag_events]
+        waiting = f"; {max(waits, key=lambda each: each.lag_events).waiting()} to fold" if waits else ""
+        yield Trouble(f"no runner is at work{waiting}", "temple run --until-caught-up" if waits else start)
     for each in ledger.projections if led else ():
         if each.activity == IDLE and each.lag_events and each.code_version is not None:
             what = f"{each.label} is folded by nobody ({each.lag} behind): what runs may have begun before it was there"

@@ -34,7 +34,8 @@ TRACKING = ":"
 class ProjectionStatus:
     """`state` is that of the checkpoint, `needs replay`, `not installed`, or `not loaded` where its package is broken.
 
-    `lag_events` is exact as long as it is small. `lag_seconds` is how long the first event that is not
+    `lag_events` is exact as long as it is small; then it is how many positions there are, of which some may be unused
+    (a restored log goes on far above where it ended). `lag_seconds` is how long the first event that is not
     folded yet has been in the log, 0 when there is none.
     `code_version` is the highest that is installed here, None where none is; `leader` is None where nobody runs it.
     `active`: its rows are those that readers see.
@@ -75,9 +76,12 @@ class ProjectionStatus:
     @property
     def lag(self) -> str:
         """For people."""
-        if not self.lag_events:
-            return "none"
-        return f"{self.lag_events:,} event{'' if self.lag_events == 1 else 's'}, {self.lag_seconds:,.1f} s"
+        return f"{self.waiting()}, {self.lag_seconds:,.1f} s" if self.lag_events else "none"
+
+    def waiting(self, one: str = "event", many: str | None = None) -> str:
+        """For people: how many are not folded yet, `2 events`; `at most` so many where they were not counted."""
+        events = plural(self.lag_events, one, many)
+        return events if self.lag_events <= COUNTED_LAG else f"at most {events}"
 
     @property
     def data(self) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def print_waiting(session: Session, connection: Connection, projection: str, use
         if status.parked:
             parked_members = plural(status.parked, "member is", "members are")
             session.note(f"{parked_members} parked, with rows as before; see: temple failures list")
-        waiting, whose = status.lag_events, ""
+        waiting, events = status.lag_events, status.waiting()
     else:
         for failure in parked(connection, projection=status.name, version=status.version, user_id=user_id):
             session.note(
@@ -72,9 +72,10 @@ def print_waiting(session: Session, connection: Connection, projection: str, use
                 f"before it; see: temple failures show {failure.position}"
             )
             return 1 + failure.waiting
-        waiting, whose = waiting_events(connection, user_id, status.key), " of this member"
+        waiting = waiting_events(connection, user_id, status.key)
+        events = f"{plural(waiting, 'event')} of this member"
     if waiting:
-        session.note(f"{plural(waiting, 'event')}{whose} not folded yet; {what_folds(status)}")
+        session.note(f"{events} not folded yet; {what_folds(status)}")
     return waiting
 
 

@@ -48,7 +48,9 @@ def test_a_great_lag_is_not_counted_but_told_by_positions(
 ) -> None:
     positions = ledger.given(*(joined(f"member {number}", at(number)) for number in range(5)))
     monkeypatch.setattr(reading, "COUNTED_LAG", 2)
-    assert status_of(ledger.database, "members").lag_events == positions[-1]
+    found = status_of(ledger.database, "members")
+    assert found.lag_events == positions[-1]
+    assert found.waiting() == f"at most {positions[-1]} events"
 
 
 def test_a_version_beside_needs_a_replay_and_readers_see_the_one_before(database: Database) -> None:

@@ -103,7 +103,7 @@ def _status(connection: Connection, asked: Asked) -> ProjectionStatus:
 
 
 def _waiting(status: ProjectionStatus) -> str:
-    waiting = plural(status.lag_events, "event waits", "events wait") if status.lag_events else "nothing waits"
+    waiting = status.waiting("event waits", "events wait") if status.lag_events else "nothing waits"
     return f"Now {waiting}."
 
 
