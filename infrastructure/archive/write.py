@@ -40,7 +40,7 @@ Progress = Callable[[int], None]
 class Written:
     """`events` were added by this call; `head` is the digest of the manifest. No manifest: the log is empty.
 
-    `without_seals`: the ledger has some, and this login may not read their keys.
+    `without_seals`: the ledger has some, and this login may not read their keys. `began`: the place had no archive.
     """
 
     manifest: Manifest | None
@@ -49,6 +49,7 @@ class Written:
     merged_files: int
     rewritten_files: int
     without_seals: bool = False
+    began: bool = False
 
 
 def write(
@@ -82,7 +83,13 @@ def write(
         may = ledger.may_read_keys(connection)
         events, merges = _add_new(database, archive, _end(database, archive, may_seal=may), progress)
         return Written(
-            archive.manifest, archive.head, events, merges, rewritten, ledger.is_sealed(connection) and not may
+            archive.manifest,
+            archive.head,
+            events,
+            merges,
+            rewritten,
+            without_seals=ledger.is_sealed(connection) and not may,
+            began=found is None,
         )
 
 

@@ -60,6 +60,7 @@ def write(session: Session, archive: str | None, as_json: bool) -> int:
         print_json(
             {
                 "archive": place.address,
+                "began": written.began,
                 "added": written.events,
                 "events": 0 if written.manifest is None else written.manifest.events,
                 "upto": 0 if written.manifest is None else written.manifest.upto,
@@ -72,6 +73,8 @@ def write(session: Session, archive: str | None, as_json: bool) -> int:
     elif written.manifest is None:
         print_line("the log is empty: there is nothing to archive")
     else:
+        if written.began:
+            session.note(f"{place.address} had no archive: this is the first one there")
         print_line(
             f"{plural(written.events, 'event')} added; the archive has {plural(written.manifest.events, 'event')} in "
             f"{plural(len(written.manifest.files), 'file')}, up to position {written.manifest.upto:,}"

@@ -42,6 +42,7 @@ def test_it_is_written_listed_verified_and_restored(temple: Typed, tmp_path: Pat
     written = temple("archive", "write", *HERE)
     assert written.code == 0, written.stderr
     assert "3 events added; the archive has 3 events in 1 file, up to position 3" in written.stdout
+    assert "had no archive: this is the first one there" in written.stderr, "a disk that is not there would be seen"
     (path,) = temple("archive", "list", *HERE, "--paths").stdout.split()
     assert sorted(pq.read_table(path).column("id").to_pylist()) == [1, 2, 3]
     (row,) = temple("archive", "list", *HERE, "--json").data
@@ -87,7 +88,10 @@ def test_that_workers_reach_no_database_is_a_setting(temple: Typed) -> None:
 
 
 def test_the_place_may_be_a_setting(temple: Typed, tmp_path: Path) -> None:
-    assert temple("archive", "write", "--json", TEMPLE_ARCHIVE="archive").data["added"] == 3
+    first = temple("archive", "write", "--json", TEMPLE_ARCHIVE="archive").data
+    assert (first["began"], first["added"]) == (True, 3)
+    again = temple("archive", "write", "--json", TEMPLE_ARCHIVE="archive").data
+    assert (again["began"], again["added"]) == (False, 0)
     assert temple("archive", "list", TEMPLE_ARCHIVE=f"file://{tmp_path}/archive").code == 0
 
 
