@@ -46,7 +46,7 @@ def sentence(projection: str, parked: int, met: int, event: EventName | None, re
     which = "the event" if event is None else "/".join(event)
     return (
         f"{parked:,} of {met:,} members that met {which} cannot be folded for one reason ({reason}); repair the rule "
-        f"of {projection}, or park them: temple projection resume {projection} --park"
+        f"of {projection} before it is resumed, or resume it with --park, which parks them"
     )
 
 

@@ -90,7 +90,7 @@ def test_a_runner_that_meets_other_columns_says_so(temple: Typed, folded: Databa
     ended = temple("run", "--until-caught-up")
     assert ended.code == 1
     assert "grants stands still (failed): its table has other columns than its code declares" in ended.stderr
-    assert "for what to do, run: temple db migrate" in ended.stderr
+    assert "before it is resumed: temple db migrate; run: temple projection resume grants" in ended.stderr
 
 
 def test_everybody_else_goes_on_and_status_says_who_does_not(temple: Typed, folded: Database) -> None:

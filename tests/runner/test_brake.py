@@ -73,7 +73,7 @@ def test_more_than_twenty_and_more_than_half_stop_it_before_anything_is_committe
             f"{badly} of {well + badly} members that met discord_role_change/added cannot be folded for one reason "
             "(ValueError in "
         )
-        assert checkpoint.reason.endswith("temple projection resume poisoned --park")
+        assert checkpoint.reason.endswith("or resume it with --park, which parks them")
 
 
 @pytest.mark.parametrize("batch", [1, 5])
