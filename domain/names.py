@@ -29,6 +29,8 @@ def why_no_id(column: str, text: str) -> str | None:
     """A sentence where *text* is neither an id nor a name, but what tools make of one; None where it may be either."""
     if text.isdigit():
         return None if text.isascii() else f"{column} {_short(text)} has digits that are not 0 to 9; write those"
+    if text.casefold() in _EVERYBODY:
+        return f"{column} {_short(text)} is everybody in the server, not one role or person; leave the event out"
     if _MENTION.match(text):
         return f"{column} {_short(text)} is a mention; give the id alone"
     if _TAG.search(text):
@@ -48,6 +50,7 @@ def is_near_name(key: str, name: str) -> bool:
 
 
 _MENTION: Final = re.compile(r"<[@#]|@")
+_EVERYBODY: Final = frozenset({"@everyone", "@here"})
 _TAG: Final = re.compile(r"#\d{4}$")
 _NUMBER: Final = re.compile(r"\d+[.,]\d+(?:[eE][+-]?\d+)?|\d+[eE]\+\d+")
 _NOTHING: Final = frozenset({"null", "none", "nil", "nan", "undefined", "(null)", "n/a", "#n/a", "\\n"})

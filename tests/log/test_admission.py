@@ -190,6 +190,7 @@ def test_a_role_that_is_really_called_so_is_found(database: Database, name: str)
         ({"metadata": {"granted_by": 500000000000000001}}, "metadata.granted_by is not a string"),
         ({"metadata": {"granted_by": ["500000000000000001"]}}, "metadata.granted_by is not a string"),
         ({"metadata": {"granted_by": "<@500000000000000001>"}}, "is a mention"),
+        ({"metadata": {"granted_by": "@everyone"}}, "is everybody in the server"),
         ({"metadata": {"granted_by": "5E+17"}}, "spreadsheet has rounded"),
         ({"metadata": {"granted_by": "null"}}, "where there is none"),
         ({"metadata": {"granted_By": "500000000000000001"}}, "'granted_By', where 'granted_by' is read"),
