@@ -32,6 +32,8 @@ SETTINGS: Final = {
     # NULL in the text of an array is no text, and what is tried and refused ends no session
     "array_nulls": "on",
     "exit_on_error": "off",
+    # a small table without statistics looks large, and what reads a row is compiled for seconds first
+    "jit": "off",
 }
 _SET_OVER: Final = {"timezone": "UTC", "datestyle": "ISO", "transaction_timeout": "0"}
 """Variables such as PGTZ go over an option, and an older server refuses an option that it lacks. In the order of

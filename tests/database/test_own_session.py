@@ -26,6 +26,7 @@ OURS = {
     "idle_in_transaction_session_timeout": "0",
     "array_nulls": "on",
     "exit_on_error": "off",
+    "jit": "off",
 }
 ODD = {
     "search_path": "elsewhere",
@@ -40,6 +41,7 @@ ODD = {
     "idle_in_transaction_session_timeout": "150ms",
     "array_nulls": "off",
     "exit_on_error": "on",
+    "jit": "on",
 }
 OF_THE_DRIVER = {"PGTZ": ODD["timezone"], "PGDATESTYLE": ODD["datestyle"], "PGCLIENTENCODING": ODD["client_encoding"]}
 
