@@ -33,12 +33,20 @@ def why_no_id(column: str, text: str) -> str | None:
         return f"{column} {_short(text)} is everybody in the server, not one role or person; leave the event out"
     if _MENTION.match(text):
         return f"{column} {_short(text)} is a mention; give the id alone"
+    if _EMAIL.fullmatch(text):
+        return f"{column} {_short(text)} is an e-mail address; give the id"
     if _TAG.search(text):
         return f"{column} {_short(text)} is the tag of an account, which changes; give the id"
     if text.startswith("'") and text[1:].isdigit():
         return f"{column} {_short(text)} begins with the apostrophe of a spreadsheet; give the digits alone"
     if _NUMBER.fullmatch(text):
         return f"{column} {_short(text)} is a number that a spreadsheet has rounded; the id is lost there"
+    if _WITHIN.search(text):
+        return f"{column} {_short(text)} has an id and more; give the id alone"
+    if _GROUPED.search(text):
+        return (
+            f"{column} {_short(text)} has its digits in groups, as a spreadsheet writes numbers; give the digits alone"
+        )
     if text.casefold() in _NOTHING:
         return f"{column} {_short(text)} is what a program writes where there is none; give the id, or leave it out"
     return None
@@ -53,7 +61,17 @@ _MENTION: Final = re.compile(r"<[@#]|@")
 _EVERYBODY: Final = frozenset({"@everyone", "@here"})
 _TAG: Final = re.compile(r"#\d{4}$")
 _NUMBER: Final = re.compile(r"\d+[.,]\d+(?:[eE][+-]?\d+)?|\d+[eE]\+\d+")
-_NOTHING: Final = frozenset({"null", "none", "nil", "nan", "undefined", "(null)", "n/a", "#n/a", "\\n"})
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.\w+")
+_WITHIN: Final = re.compile(r"(?<!\w)(?<!\w:)\d{15,20}(?!\w)")
+"""An id among other characters. A prefix such as `forum:` makes it the id of another platform."""
+_GROUPED: Final = re.compile(r"(?<!\d)\d{1,3}(?:[.,'’\s]\d{3}){4,}(?!\d)")
+_NOTHING: Final = frozenset(
+    {
+        *("null", "none", "nil", "nan", "undefined", "(null)", "\\n", "-", "\u2013", "\u2014", "?"),
+        *("n/a", "#n/a", "#nv", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"),
+        *("#bezug!", "#wert!", "#zahl!"),
+    }
+)
 
 
 def _letters(name: str) -> str:

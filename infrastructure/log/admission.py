@@ -18,6 +18,8 @@ from temple_ledger.infrastructure.database.statements import statement
 
 ACTORS: Final = ("granted_by", "by")
 """Keys of metadata that name who did it."""
+_EITHER: Final = frozenset(ACTORS)
+_FORMS: Final[Mapping[type, str]] = {str: "text", list: "an array", bool: "true or false"}
 MOST_REMEMBERED: Final = 1_000
 _WITH_AN_ACTOR: Final = frozenset({"discord_join", "discord_leave", ROLE_CHANGE, ROLE_TYPE})
 
@@ -121,22 +123,26 @@ class Admission:
         return called[0] if called else target
 
     def _keys_that_count(self, event_type: str, action: str) -> tuple[frozenset[str], tuple[str, ...]]:
-        """All of them, and those that name who did it. An older version of an event may have other keys."""
+        """All of them, and those that may name who did it. An older version of an event may have other keys."""
         known = self.catalogue.find(event_type, action)
         fields = () if known is None or known.version > 1 else known.model.metadata_fields
         actors = ACTORS if event_type in _WITH_AN_ACTOR else ()
-        return frozenset((*fields, *actors)), actors
+        return frozenset(fields if any(each in fields for each in actors) else (*fields, *actors)), actors
 
 
 def _require_clear(metadata: object, kind: _Kind) -> None:
     """Who did it has to be an id or a name, under the key that is read: no fold complains about another one."""
     if not isinstance(metadata, dict):
+        if kind.keys and metadata is not None:
+            _refuse(
+                f"metadata is {_FORMS.get(type(metadata), 'a number')}, and an object is read; nothing in it counts"
+            )
         return
     # nearly every line of a kind has the keys of another one that was looked at
     written = tuple(metadata)
     if written not in kind.clear and not metadata.keys() <= kind.keys:
         for name in sorted(kind.keys - metadata.keys()):
-            near = next((key for key in metadata if is_near_name(key, name)), None)
+            near = next((key for key in metadata if is_near_name(key, name) or {key, name} == _EITHER), None)
             _refuse(None if near is None else f"metadata has the key {near!r}, where {name!r} is read")
         if len(kind.clear) < MOST_REMEMBERED:
             kind.clear.add(written)

@@ -154,6 +154,19 @@ def test_a_name_that_nobody_has_stays_a_name_in_one_form(database: Database) -> 
         "#N/A",
         "\uff18\uff10\uff10\uff10",
         "\u0668\u0660\u0660",
+        "800.000.000.000.000.007",
+        "800,000,000,000,000,007",
+        "800\u2019000\u2019000\u2019000\u2019000\u2019007",
+        '="800000000000000007"',
+        "+800000000000000007",
+        "{800000000000000007}",
+        "800000000000000007;",
+        "https://discord.com/users/800000000000000007",
+        "ada@example.org",
+        "#NV",
+        "#REF!",
+        "-",
+        "?",
     ],
 )
 def test_what_is_no_id_of_a_member_is_refused(database: Database, user_id: str) -> None:
@@ -163,13 +176,38 @@ def test_what_is_no_id_of_a_member_is_refused(database: Database, user_id: str) 
     assert rows(database, "user_id") == [user_id]
 
 
-@pytest.mark.parametrize("user_id", ["800000000000000007", "patreon:4711", "ada", "ada.lovelace", "Zo\u00eb", "12e5"])
+@pytest.mark.parametrize(
+    "user_id",
+    [
+        "800000000000000007",
+        "patreon:4711",
+        "forum:800000000000000007",
+        "user_800000000000000007",
+        "7f1234567890123456a",
+        "ada",
+        "ada.lovelace",
+        "Zo\u00eb",
+        "12e5",
+        "1.2.3",
+    ],
+)
 def test_what_may_be_an_id_is_accepted(database: Database, user_id: str) -> None:
     assert imported(database, {**GRANT, "user_id": user_id}).added == 1
 
 
 @pytest.mark.parametrize("action", ["added", "created"])
-@pytest.mark.parametrize("target", ["<@&400000000000000002>", "@Oracle", "9.1E+17", "NULL", "'400000000000000002"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "<@&400000000000000002>",
+        "@Oracle",
+        "9.1E+17",
+        "NULL",
+        "'400000000000000002",
+        "400.000.000.000.000.002",
+        "Oracle (400000000000000002)",
+    ],
+)
 def test_what_is_no_role_is_refused(database: Database, target: str, action: str) -> None:
     event_type = "discord_role" if action == "created" else "discord_role_change"
     line = {**GRANT, "event_type": event_type, "action": action, "target": target}
@@ -198,6 +236,12 @@ def test_a_role_that_is_really_called_so_is_found(database: Database, name: str)
         ({"action": "removed", "metadata": {"by": 5}}, "metadata.by is not a string"),
         ({"action": "removed", "metadata": {"By": "5"}}, "'By', where 'by' is read"),
         ({"event_type": "discord_leave", "action": "left", "metadata": {"by": "@ada"}}, "is a mention"),
+        ({"metadata": {"granted_by": "Eve (500000000000000001)"}}, "give the id alone"),
+        ({"metadata": {"by": "500000000000000001"}}, "'by', where 'granted_by' is read"),
+        ({"action": "removed", "metadata": {"granted_by": "500000000000000001"}}, "'granted_by', where 'by' is read"),
+        ({"metadata": '{"granted_by": "500000000000000001"}'}, "metadata is text"),
+        ({"metadata": ["500000000000000001"]}, "metadata is an array"),
+        ({"metadata": 7}, "metadata is a number"),
     ],
 )
 def test_who_did_it_is_an_id_or_a_name_under_the_key_that_is_read(
@@ -225,6 +269,7 @@ def test_keys_that_are_clear_in_one_kind_of_event_are_looked_at_in_another(datab
         {"granted_by": ""},
         {"note": {"By": 1}},
         {"granted_by": "5"},
+        {"granted_by": "5", "by": "6"},
     ],
 )
 def test_who_did_it_may_be_a_name_or_nobody(database: Database, metadata: dict[str, Any]) -> None:
