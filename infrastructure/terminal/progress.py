@@ -20,9 +20,10 @@ from rich.text import Text
 class Bar:
     """How much of the work is done, and how many things that were."""
 
-    def __init__(self, progress: Progress, task: TaskID) -> None:
+    def __init__(self, progress: Progress, task: TaskID, total: int | None) -> None:
         self._progress = progress
         self._task = task
+        self._total = total
         self._done = 0
 
     def advance(self, number: int) -> None:
@@ -31,12 +32,13 @@ class Bar:
     def at(self, done: int, *, count: int | None = None) -> None:
         """*count* where what is counted is not what the total measures: lines and bytes, for one."""
         self._done = done
-        self._progress.update(self._task, completed=done, count=done if count is None else count)
+        self._progress.update(self._task, total=self._total, completed=done, count=done if count is None else count)
 
 
 @contextmanager
 def bar(console: Console, what: str, total: int | None, unit: str) -> Iterator[Bar]:
-    """With no *total*, it only shows that something is going on.
+    """With no *total*, and until something is done, it only shows that something is going on: a first step may take
+    half a minute, and would stand at 0 % for as long.
 
     It is gone when the work is done: what came of it is said in a sentence. What is not a terminal gets
     nothing, so that logs hold no bars.
@@ -51,7 +53,7 @@ def bar(console: Console, what: str, total: int | None, unit: str) -> Iterator[B
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        yield Bar(progress, progress.add_task(what, total=total, count=0))
+        yield Bar(progress, progress.add_task(what, total=None, count=0), total)
 
 
 class _Count(ProgressColumn):
