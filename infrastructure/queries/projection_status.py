@@ -81,7 +81,11 @@ class ProjectionStatus:
     def waiting(self, one: str = "event", many: str | None = None) -> str:
         """For people: how many are not folded yet, `2 events`; `at most` so many where they were not counted."""
         events = plural(self.lag_events, one, many)
-        return events if self.lag_events <= COUNTED_LAG else f"at most {events}"
+        return events if self.lag_is_counted else f"at most {events}"
+
+    @property
+    def lag_is_counted(self) -> bool:
+        return self.lag_events <= COUNTED_LAG
 
     @property
     def data(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.names.nicknames import FILE
+from temple_ledger.infrastructure.queries import projection_status
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.infrastructure.web.pages import happenings
 from temple_ledger.infrastructure.web.routes import PAGES
@@ -98,6 +99,19 @@ def test_a_page_from_tables_that_are_behind_the_log_says_so(visitor: Visitor, le
             headers = visitor.get(f"{address}?format=csv").headers
             assert (headers["x-temple-not-folded"], headers["x-temple-parked"]) == ("1", "1"), address
     assert "not_folded" not in json.loads(visitor.get("/events?format=json").body)
+
+
+def test_a_lag_that_was_not_counted_is_at_most_so_many(
+    visitor: Visitor, ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.when(*[role_removed(ADA, ORACLE, at(900 + number)) for number in range(2)])
+    pages = {"/": "events, of 3", "/projections": "2 events waiting", "/projections/members": "2 events, the first"}
+    at_most = {"/": "events at most, of 3", "/projections": "at most 2", "/projections/members": "at most 2"}
+    for path, words in pages.items():
+        assert words in visitor.get(path).words, path
+    monkeypatch.setattr(projection_status, "COUNTED_LAG", 1)
+    for path, words in at_most.items():
+        assert words in visitor.get(path).words, path
 
 
 def test_on_a_server_of_somebody_s_own_the_runner_is_named_and_not_up(visitor: Visitor) -> None:
