@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,9 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from temple_ledger.domain.errors import DatabaseUnavailable
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.queries.effects import sink_statuses
 from temple_ledger.infrastructure.read_models.effect_operations import retry_effects, skip_effects
+from temple_ledger.infrastructure.read_models.feed import http_sink
 from temple_ledger.infrastructure.read_models.feed.deliverer import Deliverer
 from temple_ledger.infrastructure.read_models.feed.http_sink import WebhookSink, sign
 from temple_ledger.infrastructure.read_models.feed.notify_sink import NotifySink
@@ -327,3 +330,108 @@ def test_a_skipped_message_is_not_delivered_and_what_is_delivered_goes_after_som
     with database.connect(DatabaseRole.DELIVER) as connection:
         assert prune(connection, 1) == 0
         assert prune(connection, 0) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "error"),
+    [
+        (500, {}, b"a\x00b", "answered 500: a\\x00b"),
+        (500, {}, b"caf\xe9", "answered 500: caf\ufffd"),
+        (503, {"Retry-After": "inf"}, b"", "answered 503: "),
+        (503, {"Retry-After": "1e300"}, b"", "answered 503: "),
+        (429, {}, b'{"retry_after": 1e400}', 'answered 429: {"retry_after": 1e400}'),
+        (429, {}, b"[" * 60_000, "answered 429: " + "[" * 200),
+    ],
+    ids=["NUL", "no UTF-8", "peace for ever", "peace for ages", "peace for ever, by Discord", "deep"],
+)
+def test_whatever_a_sink_answers_it_is_tried_again_later(
+    database: Database, ledger: LedgerScenario, status: int, headers: Mapping[str, str], body: bytes, error: str
+) -> None:
+    ledger.given(young("ada", 1, 12))
+    ledger.catch_up()
+    with receiving(lambda *_: (status, headers, body)) as receiver:
+        sink = ChannelSink("token", "123", receiver.url.removesuffix("/hook"))
+        both = Deliverer(database, {"moderators": sink})
+        thread = threading.Thread(target=both.run)
+        thread.start()
+        try:
+            while (entry := outbox(database, sink="moderators")[0]).attempts == 0 and thread.is_alive():
+                thread.join(0.01)
+            assert (entry.state, entry.error) == ("waiting", error)
+            thread.join(0.1)
+            assert thread.is_alive()
+        finally:
+            both.stop()
+            thread.join(60)
+
+
+def test_a_message_is_delivered_once_it_is_accepted_whatever_becomes_of_the_answer(
+    database: Database, ledger: LedgerScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_sink, "TIMEOUT_SECONDS", 1.0)
+    ledger.given(warned("ada", 1))
+    ledger.catch_up()
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+                ended.wait(60)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+            assert deliver(database, log=WebhookSink(url, SECRET)) == 1
+        finally:
+            ended.set()
+            thread.join(60)
+    assert states(database) == [("delivered", 1)]
+
+
+def test_a_sink_whose_code_fails_at_a_message_delivers_the_others_and_says_which(
+    database: Database, ledger: LedgerScenario
+) -> None:
+    ledger.given(*[warned(who, 1) for who in ("ada", "bob", "eve")])
+    ledger.catch_up()
+
+    class Failing(Scripted):
+        def deliver(self, messages: Sequence[OutboxMessage], connection: Connection) -> Sequence[Attempt]:
+            if any(message.user_id == "bob" for message in messages):
+                raise RecursionError("so deep")
+            return super().deliver(messages, connection)
+
+    sink = Failing()
+    for _ in range(3):
+        deliver(database, log=sink)
+    assert [message.user_id for message in sink.given] == ["ada", "eve"]
+    assert [(each.user_id, each.error) for each in outbox(database, states=["waiting"])] == [
+        ("bob", "the sink failed (RecursionError)")
+    ]
+
+
+def test_an_address_that_is_no_name_of_a_host_is_a_sink_that_cannot_be_reached(
+    database: Database, ledger: LedgerScenario
+) -> None:
+    ledger.given(warned("ada", 1))
+    ledger.catch_up()
+    deliver(database, log=WebhookSink(f"http://{'a' * 70}.example/", SECRET))
+    assert [each.error for each in outbox(database)] == ["cannot be reached (UnicodeError)"]
+
+
+def test_what_the_database_refuses_of_one_sink_ends_the_deliverer_with_the_reason(
+    database: Database, ledger: LedgerScenario
+) -> None:
+    ledger.given(young("ada", 1, 12))
+    ledger.catch_up()
+
+    class Refused:
+        def deliver(self, messages: Sequence[OutboxMessage], connection: Connection) -> Sequence[Attempt]:
+            connection.execute("select 1 / 0")
+            return []
+
+    with pytest.raises(DatabaseUnavailable, match="sink moderators: the database refused"):
+        Deliverer(database, {"moderators": Refused(), "log": Scripted()}).run()

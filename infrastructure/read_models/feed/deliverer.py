@@ -25,9 +25,12 @@ from temple_ledger.infrastructure.read_models.feed.outbox import (
     release_sinks,
     waiting,
 )
-from temple_ledger.infrastructure.read_models.feed.sink import Attempt, Sink
+from temple_ledger.infrastructure.read_models.feed.sink import Attempt, OutboxMessage, Sink
+from temple_ledger.projections.frames import frames_as_text
 
 PAGE: Final = 1_000
+LONGEST_ASKED_SECONDS: Final = 3_600.0
+"""Of peace, whatever a sink asks for: it may ask for centuries."""
 HOLD_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.2
 HOLD_AGAIN_SECONDS: Final = 1.0
@@ -63,11 +66,16 @@ class Deliverer:
             thread.start()
         for thread in threads:
             while thread.is_alive() and not self._ended_by_force():
+                if self._failed is not None:
+                    self.stop()
                 thread.join(0.5)
-        failed = next((worker.failed for worker in self._workers if worker.failed is not None), None)
-        if failed is not None:
-            raise failed
+        if self._failed is not None:
+            raise self._failed
         return self.delivered
+
+    @property
+    def _failed(self) -> LedgerError | None:
+        return next((worker.failed for worker in self._workers if worker.failed is not None), None)
 
     @property
     def delivered(self) -> int:
@@ -89,6 +97,7 @@ class _SinkWorker:
         self._holder: UUID = uuid4()
         self._asked_to_end_at: float | None = None
         self._failing = 0
+        self._at_a_time = PAGE
         self._pruned_at = 0.0
 
     @property
@@ -140,12 +149,13 @@ class _SinkWorker:
 
     def _round(self, connection: psycopg.Connection[Any]) -> float | None:
         """Seconds to wait before the next one; None where nothing was due."""
-        messages = waiting(connection, self.name, PAGE)
+        messages = waiting(connection, self.name, self._at_a_time)
         if not messages:
+            self._at_a_time = PAGE
             return None
         # a crash of the server may take back what is not on the disk: it would be delivered and never have happened
         wait_until_durable(connection)
-        attempts = self._sink.deliver(messages, connection)
+        attempts = self._attempts(messages, connection)
         for each in record_attempts(connection, self.name, attempts):
             log.error(
                 "message parked; later ones of the member go on",
@@ -154,6 +164,22 @@ class _SinkWorker:
                 reason=each.error,
             )
         return self._pause_after(attempts)
+
+    def _attempts(self, messages: Sequence[OutboxMessage], connection: psycopg.Connection[Any]) -> Sequence[Attempt]:
+        """A sink is anybody's code: where it raises, each message is tried by itself, until it is known at which."""
+        try:
+            return self._sink.deliver(messages, connection)
+        except (psycopg.Error, LedgerError):
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the message is tried again, and it is said
+            if len(messages) > 1:
+                self._at_a_time = 1
+                return []
+            self._at_a_time = PAGE
+            # never what it says, which may have a token in it
+            raised = type(error).__name__
+            log.error("a sink failed", sink=self.name, error=raised, where=frames_as_text(error))
+            return [Attempt(messages[0], f"the sink failed ({raised})")]
 
     def _pause_after(self, attempts: Sequence[Attempt]) -> float:
         delivered = sum(each.error is None for each in attempts)
@@ -166,7 +192,7 @@ class _SinkWorker:
             log.warning("sink does not accept messages", sink=self.name, reason=failures[-1].error)
         asked = max((each.pause_seconds for each in failures if each.pause_seconds is not None), default=0.0)
         backoff = min(LONGEST_PAUSE_SECONDS, 0.5 * 2 ** min(self._failing, 10)) if self._failing else 0.0
-        return max(asked, backoff)
+        return max(min(asked, LONGEST_ASKED_SECONDS), backoff)
 
     def _prune(self, connection: psycopg.Connection[Any]) -> None:
         if time.monotonic() - self._pruned_at >= PRUNE_SECONDS:

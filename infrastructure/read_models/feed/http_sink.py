@@ -66,9 +66,10 @@ class HttpSink:
         url, headers, body = self.request(message)
         try:
             async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                said = await answer.content.read(MAX_ANSWER)
                 if 200 <= answer.status < 300:
+                    # whatever follows, or never comes: it was accepted
                     return Attempt(message)
+                said = await _beginning(answer)
                 shown = said[:SHOWN_OF_ANSWER].decode("utf-8", "replace")
                 return Attempt(
                     message,
@@ -78,9 +79,17 @@ class HttpSink:
                 )
         except TimeoutError:
             return Attempt(message, f"did not answer within {TIMEOUT_SECONDS:g} s")
-        except aiohttp.ClientError as error:
-            # never the address, which may have a token in it
+        except (aiohttp.ClientError, UnicodeError) as error:
+            # never the address, which may have a token in it, and may be no name of a host
             return Attempt(message, f"cannot be reached ({type(error).__name__})")
+
+
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    """Of its body, which may never come: the status is there, and says enough."""
+    try:
+        return await answer.content.read(MAX_ANSWER)
+    except (TimeoutError, aiohttp.ClientError):
+        return b""
 
 
 class _Round:

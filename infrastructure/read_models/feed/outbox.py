@@ -9,6 +9,7 @@ from uuid import UUID
 import psycopg
 
 from temple_ledger.domain.position import Position
+from temple_ledger.domain.raised import whole_text
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.read_models.feed.sink import Attempt, OutboxMessage
 from temple_ledger.projections.effects import EffectFollower, HeldBack, Outgoing
@@ -122,14 +123,16 @@ def record_attempts(connection: Connection, sink: str, attempts: Iterable[Attemp
     done = [each.message.entry for each in attempts if each.error is None]
     failed = [each for each in attempts if each.error is not None]
     parked = [each for each in failed if each.refused or each.message.attempts >= len(DELAYS)]
+    # what a sink answers, or its code raises, may be anything
+    errors = [whole_text(each.error or "") for each in failed]
     values = {
         "sink": sink,
         "delivered": done,
         "failed": [each.message.entry for each in failed],
-        "errors": [each.error for each in failed],
+        "errors": errors,
         "parked": [each in parked for each in failed],
         "delays": [DELAYS[min(each.message.attempts, len(DELAYS) - 1)] for each in failed],
-        "error": failed[-1].error if failed and not done else None,
+        "error": errors[-1] if errors and not done else None,
     }
     with connection.transaction():
         connection.execute(statement("outbox_record"), values)

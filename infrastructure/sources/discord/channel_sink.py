@@ -49,7 +49,7 @@ class ChannelSink(HttpSink):
         if status == 429:
             try:
                 return max(0.0, float(json.loads(body)["retry_after"]))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 return super().pause_of(status, headers, body) or 1.0
         return super().pause_of(status, headers, body)
 
