@@ -90,6 +90,11 @@ def violations(found: Mapping[str, Any]) -> Iterator[str]:
             "webhook_audit_log is filled by a subscription of logical replication: its positions come from another "
             "server, in the order of commits there; read the log where it is written"
         )
+    if found["row_security"]:
+        yield (
+            "webhook_audit_log has row security: readers would take what they do not see for gaps; "
+            "run: alter table webhook_audit_log disable row level security"
+        )
     if not found["append_only"]:
         yield (
             "the trigger webhook_audit_log_is_append_only is missing, changed, or not ENABLE ALWAYS: rows that were "

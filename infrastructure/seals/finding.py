@@ -10,6 +10,7 @@ CHANGED: Final = "changed"
 DELETED: Final = "deleted"
 ADDED: Final = "added"
 HEAD: Final = "head"
+HIDDEN: Final = "hidden"
 
 _SENTENCES: Final = {
     CHANGED: "{events} at {where} not what was sealed",
@@ -24,6 +25,7 @@ _SENTENCES: Final = {
     "retraction removed": "the retraction of positions {first}-{last} removed; the chain has it",
     "journal": "the journal row of entry {seal} (positions {first}-{last}) another one, or gone",
     HEAD: "the chain ends at another seal, or an earlier one, than was noted outside: seal {seal}",
+    HIDDEN: "the log has row security: whoever reads it may see less than what was sealed",
 }
 _OF_EVENTS: Final = frozenset({CHANGED, DELETED, ADDED, "backdated", "key"})
 
@@ -44,7 +46,7 @@ class Finding:
         pattern = _SENTENCES.get(self.kind)
         if pattern is None:
             # the name of a trigger is part of the kind
-            return f"the {self.kind} of the log is missing, or does not fire always"
+            return f"the {self.kind} of the log is missing, does not fire always, or is another one"
         one = self.first == self.last
         return pattern.format(
             events="the event" if one else "the events",

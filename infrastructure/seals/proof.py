@@ -105,6 +105,9 @@ def prove(
         notes = _Notes(stack, database, connections[0])
         first, found = (1, []) if anew else notes.read()
         last, _ = _end(connections[0])
+        if first > max(last, 1):
+            # no proof stops there: the chain is shorter than it was, or the note was changed
+            first, found = 1, []
         for number, findings in _compared(connections, first, last):
             found = merged([*found, *findings])
             first = number + 1

@@ -69,6 +69,20 @@ BROKEN = {
         """,
         "append_only is missing, changed",
     ),
+    "the trigger calls another function": (
+        """
+        create function let_it_be() returns trigger language plpgsql as 'begin return null; end';
+        drop trigger webhook_audit_log_is_append_only on webhook_audit_log;
+        create trigger webhook_audit_log_is_append_only before delete or update or truncate on webhook_audit_log
+            for each statement execute function let_it_be();
+        alter table webhook_audit_log enable always trigger webhook_audit_log_is_append_only
+        """,
+        "append_only is missing, changed",
+    ),
+    "some of the log is hidden": (
+        "alter table webhook_audit_log enable row level security",
+        "has row security",
+    ),
     "the reader may not look at the sequence": (
         f"revoke select on sequence {SEQUENCE} from temple_project",
         "may not read the sequence",
@@ -165,6 +179,7 @@ def test_an_old_server_is_refused(log: Database) -> None:
         "last_value": 3,
         "drawing_roles": [],
         "append_only": True,
+        "row_security": False,
         "replicated_into": False,
     }
     assert ["older than 15" in sentence for sentence in violations(found)] == [True]

@@ -4,6 +4,7 @@ import pytest
 
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.seals.accept import accept_range
+from temple_ledger.infrastructure.seals.proof import prove
 from temple_ledger.projections.testing.histories import joined
 from tests.seals.builders import (
     PLANTED_RETRACTION,
@@ -22,6 +23,14 @@ from webhook_audit_log as other where (log.id, other.id) in ((4, 8), (8, 4))"""
 DELETE_AND_FORGE = """with gone as (delete from webhook_audit_log where id = 5 returning *)
 insert into webhook_audit_log overriding system value
 select id, event_id, timestamp, event_type, user_id, action, 'forged', metadata, source, recorded_at from gone"""
+REFUSES_NOTHING = """create or replace function refuse_to_change_the_log() returns trigger language plpgsql
+as 'begin return null; end'"""
+OTHER_FUNCTION = """
+create function let_it_be() returns trigger language plpgsql as 'begin return null; end';
+drop trigger webhook_audit_log_is_append_only on webhook_audit_log;
+create trigger webhook_audit_log_is_append_only before delete or update or truncate on webhook_audit_log
+    for each statement execute function let_it_be();
+alter table webhook_audit_log enable always trigger webhook_audit_log_is_append_only"""
 INSERT = """insert into webhook_audit_log (id, event_id, timestamp, event_type, user_id, action, source, recorded_at)
 overriding system value values ({id}, gen_random_uuid(), now(), 'discord_join', 'eve', 'joined', 'x', {recorded_at})"""
 
@@ -110,6 +119,30 @@ def test_a_row_put_into_a_gap_is_named(database: Database) -> None:
     assert found(database) == [("added", 13, 13)]
 
 
+def test_a_row_below_the_first_position_is_named(database: Database) -> None:
+    """Folds read it, and no range begins before the first position."""
+    sealed(database)
+    for position in (-3, -2, 0):
+        tampered(database, INSERT.format(id=position, recorded_at="'2020-01-01'"))
+    assert found(database) == [("added", -3, -2), ("added", 0, 0)]
+
+
+def test_a_log_of_which_readers_do_not_see_all_is_not_proven(database: Database) -> None:
+    """Seals are compared as the owner, whom row security passes over; tables are made by readers."""
+    sealed(database)
+    executed(database, "alter table webhook_audit_log enable row level security")
+    assert found(database) == [("hidden", None, None)]
+    assert not proof(database).holds
+
+
+def test_a_proof_that_is_said_to_have_come_to_the_end_begins_anew(database: Database) -> None:
+    sealed(database)
+    tampered(
+        database, "update webhook_audit_log set source = 'y' where id = 5", "update seal_proof set next_number = 5"
+    )
+    assert [(each.kind, each.first) for each in prove(database).findings] == [("changed", 5)]
+
+
 def test_a_row_above_the_seals_that_says_it_is_older_is_named_before_and_after_it_is_sealed(database: Database) -> None:
     sealed(database)
     tampered(
@@ -141,9 +174,12 @@ def test_a_transaction_that_was_open_while_the_log_was_sealed_is_not_taken_for_b
         # on again, but not for who replicates
         "alter table webhook_audit_log enable trigger webhook_audit_log_is_append_only",
         "drop trigger webhook_audit_log_is_append_only on webhook_audit_log",
+        # there, and refuses nothing
+        REFUSES_NOTHING,
+        OTHER_FUNCTION,
     ],
 )
-def test_a_trigger_that_does_not_always_fire_is_named(database: Database, change: str) -> None:
+def test_a_trigger_that_does_not_always_fire_or_does_something_else_is_named(database: Database, change: str) -> None:
     sealed(database)
     executed(database, change)
     assert found(database) == [("trigger webhook_audit_log_is_append_only", None, None)]

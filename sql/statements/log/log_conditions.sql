@@ -47,7 +47,9 @@ select
           and tgtype & 59 = 58
           and tgattr = ''::int2vector
           and tgqual is null
+          and tgfoid = to_regprocedure('refuse_to_change_the_log()')
     ) as append_only,
+    (select relrowsecurity from pg_class where oid = 'webhook_audit_log'::regclass) as row_security,
     exists (
         select from pg_subscription_rel where srrelid = 'webhook_audit_log'::regclass
     ) as replicated_into
