@@ -18,6 +18,7 @@ from temple_ledger.infrastructure.observability.escaping import printable_json
 from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.member import require_member
 from temple_ledger.infrastructure.terminal.file_arguments import FileToWrite
+from temple_ledger.infrastructure.terminal.member_rows import print_doubts
 from temple_ledger.infrastructure.terminal.printing import OutputStream
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session
@@ -79,6 +80,7 @@ def export(
     with session.reading.connect(DatabaseRole.READ, application="temple export") as connection, ExitStack() as stack:
         if user_id is not None:
             require_member(connection, user_id)
+        print_doubts(session, connection, user_id)
         write = stack.enter_context(_written(output))
         row = connection.execute(statement("log_head")).fetchone()
         few = any(each is not None for each in (user_id, event_type, since, until))

@@ -80,7 +80,7 @@ def show(session: Session, user_id: str, as_of: datetime | None, known_at: datet
             behind = 0
             then = member_then(connection, user_id, moment, catalogue())
             member = then.member
-            print_parked(session, then)
+            print_parked(session, connection, then)
     if as_json:
         print_json(None if member is None else {**member.as_data(), "not_folded": behind})
     elif member is None:
@@ -131,7 +131,7 @@ def explain(session: Session, user_id: str, as_of: datetime | None, known_at: da
         stored = stored_members(connection, [user_id]).get(user_id)
         waiting = waiting_events(connection, user_id)
         found = causes(Fold(members, catalogue()), then.folded_events)
-    print_parked(session, then)
+        print_parked(session, connection, then)
     if moment.is_now and not waiting and stored != then.member:
         session.note(f"the stored rows of {user_id} are other than the log says; run: temple verify --full")
     if as_json:

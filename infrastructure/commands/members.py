@@ -21,6 +21,7 @@ from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.everybody import everybody_then
 from temple_ledger.infrastructure.queries.member import MemberOverview
 from temple_ledger.infrastructure.terminal.file_arguments import FileToWrite
+from temple_ledger.infrastructure.terminal.member_rows import print_doubts
 from temple_ledger.infrastructure.terminal.printing import OutputStream
 from temple_ledger.infrastructure.terminal.session import Session
 from temple_ledger.infrastructure.terminal.text import plural
@@ -93,6 +94,7 @@ def command(
     with _written(session, output, is_parquet) as write:
         if chosen is None:
             with snapshot(session.reading) as connection:
+                print_doubts(session, connection)
                 count = _write_all(write, everybody_then(connection, moment, catalogue()))
         else:
             from temple_ledger.infrastructure.queries.everybody_by_buckets import everybody_by_buckets

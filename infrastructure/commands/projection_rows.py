@@ -66,7 +66,7 @@ def rows(
         else:
             then = rows_of_member_then(connection, projection, user_id, moment, catalogue())
             found = then.rows
-            print_parked(session, then)
+            print_parked(session, connection, then)
     data = rows_data(projection.tables, found)
     if as_json:
         print_json(data)
@@ -126,7 +126,7 @@ def explain(
         directory = read_directory(connection)
         then = rows_of_member_then(connection, projection, user_id, moment, catalogue())
         found = causes(Fold(projection, catalogue()), then.folded_events)
-    print_parked(session, then)
+        print_parked(session, connection, then)
     if as_json:
         print_json([cause_data(cause) for cause in found])
         return

@@ -23,7 +23,7 @@ from temple_ledger.infrastructure.queries.role_directory import read_directory, 
 from temple_ledger.infrastructure.queries.role_history import RoleHistoryStep, RoleStep, role_history
 from temple_ledger.infrastructure.queries.role_periods import stored_periods
 from temple_ledger.infrastructure.terminal.event_rows import event_data
-from temple_ledger.infrastructure.terminal.member_rows import print_waiting
+from temple_ledger.infrastructure.terminal.member_rows import print_doubts, print_waiting
 from temple_ledger.infrastructure.terminal.progress import Bar, bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
 from temple_ledger.infrastructure.terminal.text import plural
@@ -130,6 +130,7 @@ def history(
         moment = AsOf(as_of, known_at)
         with _folding(session, connection, moment) as progress:
             found = role_history(connection, role, moment, catalogue(), progress, newest=limit)
+        print_doubts(session, connection)
     changes = found.steps
     if as_json:
         print_json([_step_data(change, role) for change in changes])

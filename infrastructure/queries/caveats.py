@@ -13,7 +13,10 @@ from temple_ledger.infrastructure.queries.member import MemberThen, waiting_even
 from temple_ledger.infrastructure.queries.not_folded import NotFolded
 from temple_ledger.infrastructure.queries.role import usable_periods
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
+from temple_ledger.infrastructure.queries.rows_then import LAST
 from temple_ledger.infrastructure.read_models.operations import parked
+from temple_ledger.infrastructure.seals.finding import CHANGED, Finding, where
+from temple_ledger.infrastructure.seals.status import stored_findings
 from temple_ledger.projections.members import members
 
 NOT_FOLDABLE: Final = "an event of theirs could not be folded: what is said here is from before it"
@@ -27,21 +30,36 @@ def of_member(connection: Connection, user_id: str) -> list[str]:
     return [f"{plural(waiting, 'event')} of theirs not in the tables yet"] if waiting else []
 
 
-def of_member_then(then: MemberThen) -> list[str]:
+def of_member_then(connection: Connection, then: MemberThen) -> list[str]:
     """Of the same folded as of some time."""
-    return [] if then.parked_at is None else [NOT_FOLDABLE]
+    parked_before = [] if then.parked_at is None else [NOT_FOLDABLE]
+    return [*of_log(connection, then.user_id), *parked_before]
+
+
+def of_log(connection: Connection, user_id: str | None = None) -> list[str]:
+    """Of what is made from the log: what the latest proof found there, and of one member what is changed now."""
+    found = [each for each in stored_findings(connection) if not each.is_of_triggers]
+    if user_id is not None:
+        asked = {"user_ids": [user_id], "upto": LAST}
+        changed = connection.execute(statement("seal_changed_of"), asked).fetchall()
+        found += (Finding(CHANGED, position, position) for _, position in changed)
+    return [f"the LOG was changed{where(found)}: this answer is from what stands there now"] if found else []
 
 
 def of_holders(connection: Connection, directory: RoleDirectory, role: str, moment: AsOf, *, found: bool) -> list[str]:
     """Of who held a role at *moment*, which is not now; *found*: somebody did."""
     first = None if found else _beginning(connection, role, moment)
-    return [*_of_parked(connection, moment), *_before(directory, role, moment, first)]
+    return [*of_log(connection), *_of_parked(connection, moment), *_before(directory, role, moment, first)]
 
 
 def of_difference(connection: Connection, directory: RoleDirectory, role: str, earlier: AsOf, later: AsOf) -> list[str]:
     """Of who gained a role and who lost it between two moments."""
     first = _beginning(connection, role, earlier)
-    return [*_of_parked(connection, later), *_before(directory, role, earlier, first)]
+    return [
+        *of_log(connection),
+        *_of_parked(connection, later),
+        *_before(directory, role, earlier, first),
+    ]
 
 
 def not_folded_then(connection: Connection, moment: AsOf) -> NotFolded:

@@ -11,6 +11,8 @@ DELETED: Final = "deleted"
 ADDED: Final = "added"
 HEAD: Final = "head"
 HIDDEN: Final = "hidden"
+MOST_RANGES: Final = 10
+"""In a sentence."""
 
 _SENTENCES: Final = {
     CHANGED: "{events} at {where} not what was sealed",
@@ -96,6 +98,17 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
         else:
             found.append(each)
     return found
+
+
+def where(findings: Sequence[Finding]) -> str:
+    """How "the LOG was changed" goes on; empty where it is about no position."""
+    positions = positions_of(findings)
+    if not positions:
+        return ""
+    ranges = [f"{first}-{last}" if last > first else str(first) for first, last in positions.ranges]
+    more = ", …" if len(ranges) > MOST_RANGES else ""
+    word = "position" if len(positions) == 1 else "positions"
+    return f" at {word} {', '.join(ranges[:MOST_RANGES])}{more}"
 
 
 def positions_of(findings: Sequence[Finding]) -> PositionSet:

@@ -17,7 +17,7 @@ from temple_ledger.domain.position import START, Position
 from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.seals.finding import DELETED, HEAD, Finding, merged, positions_of
+from temple_ledger.infrastructure.seals.finding import DELETED, HEAD, Finding, merged, where
 from temple_ledger.infrastructure.seals.head import Head
 
 SEALS_AT_A_TIME: Final = 40
@@ -73,7 +73,7 @@ class Proof:
         if self.shortened_to is not None:
             return f"the log was shortened to {self.shortened_to}; up to there it is what was sealed"
         if self.changed:
-            return f"the LOG was changed{_where(self.changed)}"
+            return f"the LOG was changed{where(self.changed)}"
         if not self.complete:
             return f"compared up to position {self.compared} of {self.sealed}; the next one goes on there"
         if self.sealed == START:
@@ -191,16 +191,6 @@ def _end(connection: Connection) -> tuple[int, Position]:
     """The number of the last seal, and how far the log is sealed."""
     row = connection.execute(statement("seal_end")).fetchone()
     return (row[0], Position(row[1])) if row is not None else (0, START)
-
-
-def _where(found: Sequence[Finding]) -> str:
-    positions = positions_of(found)
-    if not positions:
-        return ""
-    ranges = [f"{first}-{last}" if last > first else str(first) for first, last in positions.ranges]
-    more = ", …" if len(ranges) > 10 else ""
-    word = "position" if len(positions) == 1 else "positions"
-    return f" at {word} {', '.join(ranges[:10])}{more}"
 
 
 class _Notes:

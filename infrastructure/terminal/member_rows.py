@@ -7,6 +7,7 @@ from temple_ledger.domain.position import PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.log.retracted import retracted_positions
 from temple_ledger.infrastructure.queries.as_of import AsOf
+from temple_ledger.infrastructure.queries.caveats import of_log
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.member import member_history, require_member, waiting_events, whole_facts_of
 from temple_ledger.infrastructure.queries.projection_status import ProjectionStatus, projection_status
@@ -31,6 +32,7 @@ def print_history(
     """Every event of the member, and what the projection makes of it where that is not just folding it."""
     with snapshot(session.reading) as connection:
         require_member(connection, user_id)
+        print_doubts(session, connection, user_id)
         directory = read_directory(connection)
         left_out = read_exceptions(connection, projection.key).left_out
         retracted = retracted_positions(connection)
@@ -85,7 +87,15 @@ def what_folds(status: ProjectionStatus) -> str:
     return "a runner is at work" if status.leader is not None else "run: temple run --until-caught-up"
 
 
-def print_parked(session: Session, then: RowsThen) -> None:
+def print_doubts(session: Session, connection: Connection, user_id: str | None = None) -> None:
+    """That what is made from the log, of a member or of everybody, is from a changed one."""
+    for each in of_log(connection, user_id):
+        session.note(f"{each}; see: temple seal verify")
+
+
+def print_parked(session: Session, connection: Connection, then: RowsThen) -> None:
+    """Why a member who was folded from the log may be another one."""
+    print_doubts(session, connection, then.user_id)
     if then.parked_at is not None:
         session.note(
             f"the event at position {then.parked_at} cannot be folded ({then.error}): this is the member before it"

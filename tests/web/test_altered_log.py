@@ -1,6 +1,6 @@
 """A log that was changed behind the ledger's back: each page that shows something of it says so."""
 
-from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.infrastructure.web.rights import Right
 from tests.seals.builders import proof, seal, tampered
@@ -30,3 +30,15 @@ def test_what_a_proof_found_is_listed_and_on_the_page_of_each_event(
     gone = visitor.get("/events/3")
     assert (gone.status, "The event at position 3 is gone: it was sealed" in gone.words) == (404, True), gone.words
     assert "latest proof" not in visitor.get("/events/6").words
+
+
+def test_the_page_of_a_member_whose_event_was_changed_says_so(
+    start: Started, ledger: LedgerScenario, database: Database
+) -> None:
+    seal(database)
+    visitor = start().signed_in(Right.READ)
+    with database.connect(DatabaseRole.READ) as connection:
+        ((user_id,),) = connection.execute("select user_id from webhook_audit_log where id = 5").fetchall()
+    assert "LOG was changed" not in visitor.get(f"/members/{user_id}").words
+    tampered(database, "update webhook_audit_log set target = 'Forged' where id = 5")
+    assert "LOG was changed at position 5" in visitor.get(f"/members/{user_id}").words

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.connection import Database
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 from temple_ledger.infrastructure.queries.consistent_read import Connection, snapshot
 from temple_ledger.infrastructure.queries.versions import in_ledger
 from temple_ledger.infrastructure.read_models.verification.stored_results import latest
+from temple_ledger.infrastructure.seals.status import SealStatus, seal_status
 from temple_ledger.projections.checkpoint import ProjectionState
 from temple_ledger.projections.registry import carried
 
@@ -30,7 +32,17 @@ def check_verifying(database: Database) -> Iterator[Check]:
                 yield warn(check, said, "run: temple reconcile; a runner does so by itself")
             else:
                 yield ok(check, f"{said}: agrees")
+        yield _sealed(seal_status(connection))
         yield from _counted_functions(connection)
+
+
+def _sealed(seals: SealStatus) -> Check:
+    """By the latest proof: one takes as long as reading the log."""
+    if seals.findings:
+        what = f"the log is not what was sealed: {plural(seals.findings, 'finding')} of the latest proof"
+        return fail("seals", what, "before any repair or replay run: temple seal verify")
+    compared = f"compared up to {seals.proven_position}, as sealed" if seals.was_compared else "never compared"
+    return ok("seals", f"{seals.sentence}; {compared}")
 
 
 def _counted_functions(connection: Connection) -> Iterator[Check]:

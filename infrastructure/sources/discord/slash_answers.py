@@ -142,7 +142,7 @@ def _member(asked: _Asked, question: SlashQuestion) -> Answered:
         found, doubts = stored_members(connection, [who]).get(who), caveats.of_member(connection, who)
     else:
         folded = member_then(connection, who, moment, asked.answers.catalogue)
-        found, doubts = folded.member, caveats.of_member_then(folded)
+        found, doubts = folded.member, caveats.of_member_then(connection, folded)
     names = asked.answers.names({who, *(each.granted_by or "" for each in (found.roles if found else ()))} - {""})
     then = "" if moment.as_of is None else f", {instant(moment.as_of)}"
     ahead = still_to_come(moment.as_of, asked.answers.clock())

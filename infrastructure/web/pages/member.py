@@ -10,6 +10,7 @@ from temple_ledger.domain.errors import UnknownMember
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.pool import Connection
 from temple_ledger.infrastructure.names.name import PersonKind
+from temple_ledger.infrastructure.queries import caveats
 from temple_ledger.infrastructure.queries.as_of import AsOf, still_to_come
 from temple_ledger.infrastructure.queries.attribution import AttributedEvent
 from temple_ledger.infrastructure.queries.member import (
@@ -80,6 +81,8 @@ def member(console: Console, asked: Asked) -> Page | Redirect:
         is_long = is_long_history(connection, user_id) or isinstance(then.events, PagedEvents)
         if is_long and asked.form is not Form.HTML:
             return _paged(asked, user_id, moment)
+        # of one that is long, what the latest proof found: comparing all of it anew takes too long for a page
+        doubts = caveats.of_log(connection, None if is_long else user_id)
         whole = then if moment.is_now else None if is_long else _whole(connection, user_id, moment)
         last = SHOWN if asked.form is Form.HTML else None
         facts = _last(connection, user_id, moment, is_long=is_long, then=then, most=last)
@@ -102,7 +105,7 @@ def member(console: Console, asked: Asked) -> Page | Redirect:
         "waiting": waiting,
         "failures": failures,
         "error": then.error,
-        "doubts": still_to_come(moment.as_of, now),
+        "doubts": [*still_to_come(moment.as_of, now), *doubts],
         "parked_at": then.parked_at,
         "agrees": _agrees(then, stored, waiting) if moment.is_now and not failures else None,
         "happened": found,
