@@ -91,20 +91,27 @@ def _of_database(database: Database, settings: Settings) -> Iterator[Check]:
     yield found
     if found.outcome is CheckOutcome.FAIL:
         return
-    with database.connect(DatabaseRole.LOGIN, application="temple doctor") as connection:
-        yield from server.check_server(connection)
-    try:
-        with database.look(application="temple doctor") as connection:
-            migrated = log.check_migrations(connection)
-    except RoleNotGranted as error:
-        yield _failed("login", str(error), "run the SQL, then this again")
-        return
-    yield migrated
-    if migrated.outcome is not CheckOutcome.FAIL:
+    yield from _guarded("server", _check_server(database))
+    migrated = list(_guarded("migrations", _check_migrations(database)))
+    yield from migrated
+    if all(each.outcome is not CheckOutcome.FAIL for each in migrated):
         yield from _guarded("log", log.check_log(database))
         yield from _guarded("projections", check_projections(database))
         yield from _guarded("verified", check_verifying(database))
         yield from _guarded("sources", _check_health(database, settings))
+
+
+def _check_server(database: Database) -> Iterator[Check]:
+    with database.connect(DatabaseRole.LOGIN, application="temple doctor") as connection:
+        yield from server.check_server(connection)
+
+
+def _check_migrations(database: Database) -> Iterator[Check]:
+    try:
+        with database.look(application="temple doctor") as connection:
+            yield log.check_migrations(connection)
+    except RoleNotGranted as error:
+        yield _failed("login", str(error), "run the SQL, then this again")
 
 
 def _guarded(check: str, checks: Iterator[Check]) -> Iterator[Check]:

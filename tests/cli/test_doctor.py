@@ -131,6 +131,16 @@ def test_a_database_that_is_not_there_fails_one_check_and_the_others_are_still_m
     assert outcomes["python"] == "ok"
 
 
+def test_what_the_server_cannot_answer_stops_no_other_check(temple: Typed, durable: Database) -> None:
+    with durable.connect(DatabaseRole.LOGIN) as connection:
+        for setting in ("temp_file_limit", "work_mem"):
+            connection.execute(f"alter database {connection.info.dbname} set {setting} = '64kB'".encode())
+    found = checks(temple, 3)
+    assert found["server"]["outcome"] == "fail"
+    assert "could not be checked: the database has run into a limit (temporary file size" in found["server"]["found"]
+    assert {"migrations", "append-only", "rollups"} <= found.keys()
+
+
 def test_where_there_is_no_ledger_yet_none_is_made(temple: Typed, home: Path) -> None:
     assert temple("doctor", TEMPLE_DATABASE_URL=None).code == 3
     assert not home.exists()
