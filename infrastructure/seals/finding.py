@@ -10,6 +10,7 @@ CHANGED: Final = "changed"
 DELETED: Final = "deleted"
 ADDED: Final = "added"
 HEAD: Final = "head"
+BEYOND: Final = "beyond"
 HIDDEN: Final = "hidden"
 MOST_RANGES: Final = 10
 """In a sentence."""
@@ -27,9 +28,10 @@ _SENTENCES: Final = {
     "retraction removed": "the retraction of positions {first}-{last} removed; the chain has it",
     "journal": "the journal row of entry {seal} (positions {first}-{last}) another one, or gone",
     HEAD: "the chain ends at another seal, or an earlier one, than was noted outside: seal {seal}",
+    BEYOND: "{events} at {where} not provable: they had been sealed, and the chain ends before them",
     HIDDEN: "the log has row security: whoever reads it may see less than what was sealed",
 }
-_OF_EVENTS: Final = frozenset({CHANGED, DELETED, ADDED, "backdated", "key"})
+_OF_EVENTS: Final = frozenset({CHANGED, DELETED, ADDED, BEYOND, "backdated", "key"})
 
 
 @dataclass(frozen=True)

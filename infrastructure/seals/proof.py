@@ -17,7 +17,7 @@ from temple_ledger.domain.position import START, Position
 from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
 from temple_ledger.infrastructure.database.statements import statement
-from temple_ledger.infrastructure.seals.finding import DELETED, HEAD, Finding, merged, where
+from temple_ledger.infrastructure.seals.finding import BEYOND, DELETED, HEAD, Finding, merged, where
 from temple_ledger.infrastructure.seals.head import Head
 
 SEALS_AT_A_TIME: Final = 40
@@ -152,9 +152,11 @@ def _part(connection: Connection, found: Sequence[Finding], number: int) -> Proo
 def _whole(connection: Connection, notes: "_Notes", found: list[Finding], last: int, heads: Sequence[Head]) -> Proof:
     rest = connection.execute(statement("seal_check_rest")).fetchall()
     found = [*found, *(Finding(kind, start, end, seal) for seal, kind, start, end in rest)]
-    found += _not_on_chain(connection, heads)
+    missing = _not_on_chain(connection, heads)
+    found += [Finding(HEAD, seal=each.seal) for each in missing[:1]]
     row = connection.execute(statement("seal_last_position"), {"number": last}).fetchone()
     sealed = Position(row[0] if row else 0)
+    found += _beyond(connection, sealed, [each.position for each in missing if each.seal > last])
     notes.complete(last, sealed, found)
     row = connection.execute(statement("seal_accepted")).fetchone()
     accepted = None if row is None else Accepted(row[0] or 0, row[1])
@@ -162,8 +164,8 @@ def _whole(connection: Connection, notes: "_Notes", found: list[Finding], last: 
     return Proof(tuple(found[:MOST_FINDINGS]), True, sealed, sealed, accepted, shortened)
 
 
-def _not_on_chain(connection: Connection, heads: Sequence[Head]) -> list[Finding]:
-    """The first of them: what follows it differs for the same reason."""
+def _not_on_chain(connection: Connection, heads: Sequence[Head]) -> list[Head]:
+    """What follows the first of them differs for the same reason."""
     values = {
         "numbers": [each.seal for each in heads],
         "hashes": [each.hash for each in heads],
@@ -171,8 +173,14 @@ def _not_on_chain(connection: Connection, heads: Sequence[Head]) -> list[Finding
         "times": [each.sealed_at for each in heads],
     }
     elsewhere = connection.execute(statement("seal_heads_elsewhere"), values).fetchall()
-    missing = [heads[place - 1] for (place,) in elsewhere]
-    return [Finding(HEAD, seal=each.seal) for each in missing[:1]]
+    return [heads[place - 1] for (place,) in elsewhere]
+
+
+def _beyond(connection: Connection, sealed: Position, lost: Sequence[Position]) -> list[Finding]:
+    """Events that a lost seal had proven: where they stand, it is the chain that was cut, and not the log."""
+    asked = {"sealed": sealed, "upto": max(lost, default=sealed)}
+    row = connection.execute(statement("seal_beyond"), asked).fetchone()
+    return [] if row is None or row[0] is None else [Finding(BEYOND, row[0], row[1])]
 
 
 def _shortened(connection: Connection, found: Sequence[Finding], last: int, sealed: Position) -> Position | None:

@@ -237,6 +237,27 @@ def test_an_older_dump_shows_by_the_head_that_was_noted_outside(database: Databa
     assert ", but for what was accepted on" in proof(database, heads=[head]).sentence
 
 
+@pytest.mark.parametrize("kept", [0, 2])
+def test_a_chain_that_was_cut_beside_a_whole_log_proves_nothing_of_what_it_had_sealed(
+    database: Database, kept: int
+) -> None:
+    """That is no log that was shortened, from which a repair by hand would go on unasked."""
+    sealed(database)
+    head = head_of(database)
+    tampered(
+        database,
+        "update webhook_audit_log set source = 'forged' where id = 11",
+        f"delete from seal_key where number > {kept}",
+        f"delete from log_seal where number > {kept}",
+    )
+    cut = proof(database, heads=[head])
+    assert [(each.kind, each.first, each.last) for each in cut.findings] == [
+        ("head", None, None),
+        ("beyond", 3 * kept + 1, 12),
+    ]
+    assert cut.shortened_to is None
+
+
 def test_a_chain_that_was_made_anew_over_a_changed_log_shows_by_the_head(database: Database) -> None:
     sealed(database)
     head = head_of(database)
