@@ -40,12 +40,13 @@ class WeekChart:
     """The last weeks, the newest first, for whoever reads numbers."""
 
 
-def week_chart(weeks: Mapping[date, Mapping[str, int]]) -> WeekChart | None:
-    """Of the last two years that have anything; None where nothing happened."""
-    if not weeks:
+def week_chart(weeks: Mapping[date, Mapping[str, int]], today: date) -> WeekChart | None:
+    """Of the last two years that have anything; None where nothing happened. What is dated ahead hides none of it."""
+    past = [week for week in weeks if week <= today]
+    if not past:
         return None
-    last = max(weeks)
-    first = max(min(weeks), last - WEEK * (MOST_WEEKS - 1))
+    last = max(past)
+    first = max(min(past), last - WEEK * (MOST_WEEKS - 1))
     shown = [first + WEEK * number for number in range((last - first) // WEEK + 1)]
     highest = max(sum(weeks.get(week, {}).values()) for week in shown)
     step = WIDTH / max(len(shown), 26)

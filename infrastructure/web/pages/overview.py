@@ -51,7 +51,7 @@ def overview(console: Console, asked: Asked) -> Page:
     data = {
         "verdict": _verdict(ledger, list(troubles(ledger, runs_as, start=console.runs_as))),
         "ledger": ledger,
-        "chart": week_chart(counted.weeks),
+        "chart": week_chart(counted.weeks, datetime.now(UTC).date()),
         "sorts": SORTS,
         "last": last,
         "held": _held(counted.roles, directory),
