@@ -125,7 +125,8 @@ def require_current(connection: psycopg.Connection) -> None:
     """Raises SchemaMismatch unless the database has exactly the migrations of this code."""
     waiting = pending(connection)
     if waiting:
-        raise SchemaMismatch(f"the database is {len(waiting)} migrations behind ({waiting[0]}); run: temple db migrate")
+        number = "1 migration" if len(waiting) == 1 else f"{len(waiting)} migrations"
+        raise SchemaMismatch(f"the database is {number} behind ({waiting[0]}); run: temple db migrate")
 
 
 def _adopt(connection: psycopg.Connection, migrations: Sequence[Migration]) -> Sequence[str]:

@@ -16,6 +16,7 @@ from temple_ledger.domain.position import NO_POSITIONS, Position
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
+from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.reader import events
 from temple_ledger.infrastructure.read_models.runner.fold_again import MEMBERS_AT_A_TIME, fold_again
@@ -103,8 +104,10 @@ def record(
 ) -> int:
     """The number of the entry in the operations journal; *projection* None is what concerns all of them.
 
-    *by* is who says they did it; the database adds the login.
+    *by* is who says they did it; the database adds the login. Raises SchemaMismatch where the database is older or
+    newer than this code, which may not know all that it would have to change: nothing of the operation is done then.
     """
+    require_current(connection)
     row = connection.execute(
         statement("operation_record"),
         {

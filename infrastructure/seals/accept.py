@@ -4,6 +4,7 @@ import json
 
 from temple_ledger.domain.errors import Refused
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors
+from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.database.statements import statement
 
 
@@ -18,6 +19,7 @@ def accept_range(database: Database, first: int, last: int, *, by: str, reason: 
         database_errors("accepting"),
         connection.transaction(),
     ):
+        require_current(connection)
         if connection.execute(statement("seal_head")).fetchone() is None:
             raise Refused("nothing is sealed yet, so there is nothing to accept; run: temple seal run")
         operation = connection.execute(

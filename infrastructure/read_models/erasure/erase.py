@@ -22,6 +22,7 @@ from temple_ledger.domain.errors import DatabaseUnavailable, Refused
 from temple_ledger.domain.position import PositionSet
 from temple_ledger.infrastructure.database.batches import in_pages
 from temple_ledger.infrastructure.database.connection import Database, in_words, passes
+from temple_ledger.infrastructure.database.migrations import require_current
 from temple_ledger.infrastructure.database.rollups import merge_rollups
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.settled import settled_head
@@ -85,6 +86,8 @@ def erase(
     for each in ids:
         require_person(each)
     with as_owner(database) as connection:
+        # an erasure is of many transactions: its entry in the journal comes too late to refuse it
+        require_current(connection)
         words, resumed = ids_of_person(connection, ids, personal)
         if not resumed:
             require_person_of_ledger(connection, words, number(connection, "erasure_own_count", words=words))
