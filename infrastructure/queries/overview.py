@@ -36,6 +36,8 @@ TRANSLATED_SECONDS: Final = 60.0
 """A delivery that waits for longer than this waits for nobody."""
 NOT_LOADED_ADVICE: Final = "repair or remove its package, then start this again"
 
+NOT_INSTALLED_ADVICE: Final = "install its package again, or drop its tables"
+
 
 @dataclass(frozen=True)
 class LedgerStatus:
@@ -124,6 +126,9 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) ->
         if each.next_command is not None:
             reason = f": {each.reason}" if each.reason else ""
             yield Trouble(f"{each.label} stands still ({each.state}){reason}", each.next_command)
+        elif each.nobody_has_it:
+            what = f"nothing folds {each.label}, whose rows stand at position {each.position}: it is not installed here"
+            yield Trouble(what, NOT_INSTALLED_ADVICE)
     for each in ledger.projections:
         if each.replay_ended_early:
             lanes = f"{each.lanes_in_place} of {LANES} lanes of members"
@@ -132,7 +137,7 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) ->
                 f"temple replay {each.label} --apply",
             )
     if not led:
-        waits = [each for each in ledger.projections if each.lag_events]
+        waits = [each for each in ledger.projections if each.lag_events and not each.stands_still]
         waiting = f"; {max(waits, key=lambda each: each.lag_events).waiting()} to fold" if waits else ""
         yield Trouble(f"no runner is at work{waiting}", "temple run --until-caught-up" if waits else start)
     for each in ledger.projections if led else ():

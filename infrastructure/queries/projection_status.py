@@ -116,6 +116,16 @@ class ProjectionStatus:
         return self.state not in (RUNNING, "trigger")
 
     @property
+    def readers_wait(self) -> bool:
+        """Whether readers see rows of a version that is not installed here, while another one is."""
+        return self.state == NOT_INSTALLED and self.active and self.code_version is not None
+
+    @property
+    def nobody_has_it(self) -> bool:
+        """Whether readers see rows of a projection that no code folds: none of it here, and nobody leads it."""
+        return self.state == NOT_INSTALLED and self.active and self.code_version is None and self.leader is None
+
+    @property
     def replay_ended_early(self) -> bool:
         """Whether some lanes have the rows of a replay at which nobody is at work any more."""
         return self.lanes_in_place is not None and self.nobody_replays
@@ -123,8 +133,11 @@ class ProjectionStatus:
     @property
     def next_command(self) -> str | None:
         """What makes a projection that stands still go on; None where none does, or none is needed."""
-        if not self.stands_still or self.state in (NOT_INSTALLED, NOT_LOADED):
+        if not self.stands_still or self.state == NOT_LOADED:
             return None
+        if self.state == NOT_INSTALLED:
+            # readers see rows that this version of the code does not keep
+            return None if not self.readers_wait else f"temple projection switch {self.name} --to {self.code_version}"
         if self.state == NEEDS_REPLAY:
             return f"temple replay {self.label} --apply"
         return f"temple projection resume {self.label}"

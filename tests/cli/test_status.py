@@ -58,6 +58,24 @@ def test_events_that_are_not_folded_yet_are_counted_too(folded: Typed, database:
     assert f"no runner is at work; {lag} events to fold" in [each["what"] for each in data["troubles"]]
 
 
+LEFT_BEHIND = {
+    "paused": "update projection_checkpoint set state = 'paused', position = 1 where projection = 'members'",
+    "a version that readers do not see": (
+        "insert into projection_checkpoint (projection, version, active, position) values ('members', 7, false, 1)"
+    ),
+    "without its package": (
+        "insert into projection_checkpoint (projection, version, active, position) values ('gone', 1, true, 1)"
+    ),
+}
+
+
+@pytest.mark.parametrize("left", LEFT_BEHIND)
+def test_what_no_runner_would_fold_does_not_wait_for_one(folded: Typed, database: Database, left: str) -> None:
+    owner(database, LEFT_BEHIND[left])
+    troubles = folded("status", "--json").data["troubles"]
+    assert {"what": "no runner is at work", "next": "temple run"} in troubles
+
+
 def test_people_see_it_within_80_columns_for_each_line_but_the_path(folded: Typed) -> None:
     ended = folded("status")
     assert ended.code == 0
@@ -82,6 +100,16 @@ TROUBLES = {
         "update projection_checkpoint set state = 'needs replay' where projection = 'members'",
         "members stands still (needs replay)",
         "temple replay members --apply",
+    ),
+    "without its package": (
+        "insert into projection_checkpoint (projection, version, active, position) values ('gone', 1, true, 3)",
+        "nothing folds gone, whose rows stand at position 3: it is not installed here",
+        "install its package again, or drop its tables",
+    ),
+    "rows of another version": (
+        "update projection_checkpoint set version = 7 where projection = 'activity'",
+        "activity stands still (not installed): this installation has version 1",
+        "temple projection switch activity --to 1",
     ),
     "parked": (
         (
