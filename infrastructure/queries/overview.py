@@ -17,7 +17,9 @@ from temple_ledger.infrastructure.queries.consistent_read import Connection
 from temple_ledger.infrastructure.queries.health import Health, Trouble
 from temple_ledger.infrastructure.queries.outgoing import Outgoing, outgoing, outgoing_troubles
 from temple_ledger.infrastructure.queries.projection_status import (
+    BEGUN_BEFORE,
     IDLE,
+    RESTART,
     RUNNING,
     ProjectionStatus,
     parked_events,
@@ -104,9 +106,16 @@ def _events(projections: Sequence[ProjectionStatus]) -> int:
     return max((each.passed + each.lag_events for each in together), default=0)
 
 
-def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) -> Iterator[Trouble]:
+def troubles(
+    ledger: LedgerStatus,
+    runs_as: Mapping[str, str],
+    *,
+    start: str,
+    catch_up: str = "temple run --until-caught-up",
+    restart: str = RESTART,
+) -> Iterator[Trouble]:
     """What needs a person, the gravest first; *runs_as*: what to start to have a source translated, *start*: to have
-    everything folded."""
+    everything folded, and *catch_up* where something waits; *restart*: to have it done by the code of today."""
     for failed in not_loaded():
         yield Trouble(str(failed), NOT_LOADED_ADVICE)
     if ledger.seals.findings:
@@ -139,11 +148,11 @@ def troubles(ledger: LedgerStatus, runs_as: Mapping[str, str], *, start: str) ->
     if not led:
         waits = [each for each in ledger.projections if each.lag_events and not each.stands_still]
         waiting = f"; {max(waits, key=lambda each: each.lag_events).waiting()} to fold" if waits else ""
-        yield Trouble(f"no runner is at work{waiting}", "temple run --until-caught-up" if waits else start)
+        yield Trouble(f"no runner is at work{waiting}", catch_up if waits else start)
     for each in ledger.projections if led else ():
         if each.activity == IDLE and each.lag_events and each.code_version is not None:
-            what = f"{each.label} is folded by nobody ({each.lag} behind): what runs may have begun before it was there"
-            yield Trouble(what, "restart temple run, or temple up")
+            what = f"{each.label} is folded by nobody ({each.lag} behind): {BEGUN_BEFORE}"
+            yield Trouble(what, restart)
         elif each.activity == RUNNING and each.lanes_unled:
             yield Trouble(f"{each.label}: {each.without_leader}", f"temple projection lanes {each.label}")
     if ledger.parked:

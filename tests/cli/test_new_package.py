@@ -1,16 +1,20 @@
 """A package that was just installed: what is still to do is named wherever its author looks."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
+from temple_ledger.domain.catalogue import CATALOGUE
 from temple_ledger.domain.errors import SchemaMismatch
 from temple_ledger.domain.events import RoleAdded
-from temple_ledger.infrastructure.database.connection import Database
+from temple_ledger.infrastructure.database.connection import Database, DatabaseRole
 from temple_ledger.infrastructure.database.schema import bring_up_to_date
+from temple_ledger.infrastructure.log.wakeup import Wakeup
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
-from temple_ledger.infrastructure.queries.overview import read_overview, troubles
+from temple_ledger.infrastructure.queries.overview import LedgerStatus, read_overview, troubles
+from temple_ledger.infrastructure.read_models.runner.runner import Runner
 from temple_ledger.infrastructure.testing.ledger import LedgerScenario
 from temple_ledger.projections import registry
 from temple_ledger.projections.built_in import BUILT_IN
@@ -75,6 +79,32 @@ def test_what_nobody_folds_while_others_are_folded_is_named(ledger: LedgerScenar
     ]
     found = [each.what for each in troubles(replace(overview, projections=led), {}, start="temple up")]
     assert [each for each in found if "loans is folded by nobody (2 events" in each]
+
+
+def test_the_doctor_says_so_too(temple: Typed, ledger: LedgerScenario) -> None:
+    bring_up_to_date(ledger.database)
+    with ledger.database.connect(DatabaseRole.LOGIN) as connection:
+        connection.execute("update projection_checkpoint set state = 'running' where projection = 'loans'")
+    ledger.given(role_added("ada", "Seeker", at(2)))
+    with Wakeup(ledger.database) as wakeup:
+        runner = Runner(ledger.database, BUILT_IN, wakeup, catalogue=CATALOGUE)
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+        try:
+            while not any(each.leader for each in overview_of(ledger).projections):
+                thread.join(0.01)
+            said = temple("doctor").stdout
+        finally:
+            runner.stop()
+            wakeup.wake()
+            thread.join(60)
+    assert "nobody folds it: what runs may have begun before it was there" in said
+    assert "restart temple run, or temple up" in said
+
+
+def overview_of(ledger: LedgerScenario) -> LedgerStatus:
+    with snapshot(ledger.database) as connection:
+        return read_overview(connection)
 
 
 def test_a_table_that_is_somebody_else_s_is_never_said_to_be_dropped(database: Database) -> None:

@@ -125,6 +125,21 @@ def test_every_ledger_has_a_line_in_the_status(write: Write, server: Server, fle
     assert fleet("status", "nobody").code == 1
 
 
+def test_what_to_do_about_a_ledger_that_is_behind_is_said_of_the_fleet(
+    write: Write, server: Server, fleet: Typed
+) -> None:
+    server.cluster.execute("create database empty")
+    server.append("oracle", "ada")
+    write({"oracle": server.dsn("oracle"), "empty": server.cluster.dsn(database="empty")}, empty='guild = "9"')
+    try:
+        found = {each["ledger"]: each["trouble"] for each in fleet("status", "--json").data}
+    finally:
+        server.cluster.execute("drop database empty")
+    assert found["oracle"].startswith("no runner is at work; ")
+    assert found["oracle"].endswith(" to fold: temple fleet run")
+    assert found["empty"] == "the database of ledger empty has no tables yet; run: temple fleet migrate empty"
+
+
 def test_a_ledger_that_differs_is_found_among_those_that_agree(file: Path, server: Server, fleet: Typed) -> None:
     assert fleet("verify", "oracle", "seer").code == 0
     with server.owner("seer").connect(DatabaseRole.PROJECT) as connection:

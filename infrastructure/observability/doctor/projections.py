@@ -11,7 +11,13 @@ from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.observability.doctor.finding import Check, fail, ok, warn
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.effects import effect_statuses, sink_statuses
-from temple_ledger.infrastructure.queries.projection_status import NOT_INSTALLED, ProjectionStatus, projection_statuses
+from temple_ledger.infrastructure.queries.projection_status import (
+    BEGUN_BEFORE,
+    NOT_INSTALLED,
+    RESTART,
+    ProjectionStatus,
+    projection_statuses,
+)
 from temple_ledger.infrastructure.queries.versions import in_ledger
 from temple_ledger.infrastructure.read_models.runner.transaction import read_checkpoints
 from temple_ledger.projections.placing import placed
@@ -52,6 +58,8 @@ def check_projections(database: Database) -> Iterator[Check]:
         elif status.lag_events and status.lanes_unled:
             unled = f"{said}, and {status.without_leader}"
             yield warn(check, unled, f"run: temple projection lanes {status.label}")
+        elif status.lag_events and status.leader is None and any(each.leader for each in statuses.values()):
+            yield warn(check, f"{said}, and nobody folds it: {BEGUN_BEFORE}", RESTART)
         elif status.lag_events and status.leader is None:
             yield warn(check, f"{said}, and no runner is at work", "run: temple up, or temple run")
         else:

@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import psycopg
 
-from temple_ledger.domain.errors import LedgerError, Refused
+from temple_ledger.domain.errors import LedgerError, Refused, RoleNotGranted, SchemaMismatch
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, database_errors, reason_of
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.processes.fleet.file import FleetLedger
@@ -74,11 +74,16 @@ def require_guild(database: Database, ledger: FleetLedger) -> None:
     """That the database is the ledger of the guild that the file has. Raises Refused, DatabaseUnavailable."""
     if ledger.guild is None:
         return
-    with (
-        database_errors("asking which guild it is"),
-        database.connect(DatabaseRole.READ, application="temple fleet") as connection,
-    ):
-        found = guild_in(connection)
+    try:
+        with (
+            database_errors("asking which guild it is"),
+            database.connect(DatabaseRole.READ, application="temple fleet") as connection,
+        ):
+            found = guild_in(connection)
+    except RoleNotGranted:
+        raise
+    except SchemaMismatch:
+        raise SchemaMismatch(f"{database.name} has no tables yet; run: temple fleet migrate {ledger.name}") from None
     if found is not None and found != ledger.guild:
         raise Refused(f"the database is the ledger of guild {found}, and the file says {ledger.guild}; see its dsn")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from temple_ledger.infrastructure.database.connection import DatabaseRole
 from temple_ledger.infrastructure.database.migrations import pending
@@ -14,6 +14,8 @@ from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.health import Trouble
 from temple_ledger.infrastructure.queries.overview import LedgerStatus, read_overview, troubles
 from temple_ledger.infrastructure.sources.source import Source
+
+RUN: Final = "temple fleet run"
 
 
 @dataclass(frozen=True)
@@ -64,4 +66,5 @@ def ledger_line(session: LedgerSession) -> LedgerLine:
 
 
 def _troubles(found: LedgerStatus, sources: Sequence[Source]) -> Iterator[Trouble]:
-    return troubles(found, {each.name: each.runs_as for each in sources}, start="temple fleet run")
+    runs_as = {each.name: each.runs_as for each in sources}
+    return troubles(found, runs_as, start=RUN, catch_up=RUN, restart=f"restart {RUN}")
