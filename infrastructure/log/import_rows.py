@@ -8,6 +8,7 @@ import psycopg
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
+from temple_ledger.domain.errors import UnsafeLog
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.database.statements import statement
 from temple_ledger.infrastructure.log.parsed_chunk import ParsedChunk
@@ -22,11 +23,21 @@ class Ends(NamedTuple):
     last: Position | None = None
 
 
+NOT_TAKEN: Final = (
+    "the log did not store the events as they were sent: a trigger of webhook_audit_log that is not ours keeps them "
+    "out or changes them; run: temple doctor"
+)
+
+
 def copy_new(connection: Connection, chunk: ParsedChunk, new: Mapping[bytes, int]) -> None:
-    """The entries of *chunk* that are *new*, by index, in their order."""
-    if new:
-        with connection.cursor().copy(statement("log_copy")) as copy:
-            copy.write(chunk.copied(new.values()))
+    """The entries of *chunk* that are *new*, by index, in order. Raises UnsafeLog where some are not stored."""
+    if not new:
+        return
+    cursor = connection.cursor()
+    with cursor.copy(statement("log_copy")) as copy:
+        copy.write(chunk.copied(new.values()))
+    if cursor.rowcount != len(new):
+        raise UnsafeLog(NOT_TAKEN)
 
 
 def record_range(connection: Connection, number: int, event_ids: Sequence[bytes]) -> Ends:
@@ -34,6 +45,8 @@ def record_range(connection: Connection, number: int, event_ids: Sequence[bytes]
     if not event_ids:
         return Ends()
     found = positions(connection, [event_ids[0], event_ids[-1]])
+    if not found.keys() >= {event_ids[0], event_ids[-1]}:
+        raise UnsafeLog(NOT_TAKEN)
     first, last = found[event_ids[0]], found[event_ids[-1]]
     if last - first + 1 == len(event_ids):
         connection.execute(statement("import_put_range"), {"import": number, "first": first, "last": last})

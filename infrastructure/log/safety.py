@@ -90,6 +90,16 @@ def violations(found: Mapping[str, Any]) -> Iterator[str]:
             "webhook_audit_log is filled by a subscription of logical replication: its positions come from another "
             "server, in the order of commits there; read the log where it is written"
         )
+    if not found["unique_events"]:
+        yield (
+            "event_id has no unique index, so an event may stand in the log twice; look for such events, then run: "
+            "alter table webhook_audit_log add constraint webhook_audit_log_event_id_key unique (event_id)"
+        )
+    if found["rules"]:
+        yield (
+            f"webhook_audit_log has rules ({', '.join(found['rules'])}), and what is written to it may go elsewhere; "
+            "drop them, each with: drop rule NAME on webhook_audit_log"
+        )
     if found["row_security"]:
         yield (
             "webhook_audit_log has row security: readers would take what they do not see for gaps; "

@@ -83,6 +83,23 @@ def test_an_event_id_with_another_content_is_a_conflict(temple: Typed, tmp_path:
     assert "conflict.jsonl, line 2: event_id" in ended.stderr
 
 
+@pytest.mark.parametrize("kept_out", ["true", "new.user_id = 'bob'"])
+def test_a_trigger_that_keeps_events_out_is_named_and_nothing_is_imported(
+    temple: Typed, database: Database, history: Path, kept_out: str
+) -> None:
+    with database.connect(DatabaseRole.LOGIN) as connection:
+        connection.execute(
+            f"""create function keep_out() returns trigger language plpgsql as
+            $$begin if {kept_out} then return null; end if; return new; end$$""".encode()
+        )
+        connection.execute(
+            "create trigger other before insert on webhook_audit_log for each row execute function keep_out()"
+        )
+    ended = temple("events", "import", str(history))
+    assert (ended.code, in_log(database)) == (5, 0)
+    assert "a trigger of webhook_audit_log that is not ours keeps them out" in ended.stderr
+
+
 def test_a_dash_is_stdin(temple: Typed, database: Database, history: Path) -> None:
     ended = temple("events", "import", "-", stdin=history.read_bytes())
     assert (ended.code, ended.stdout.startswith("stdin: 3 lines read: 3 added")) == (0, True)

@@ -79,6 +79,14 @@ BROKEN = {
         """,
         "append_only is missing, changed",
     ),
+    "an event may stand in it twice": (
+        "alter table webhook_audit_log drop constraint webhook_audit_log_event_id_key",
+        "has no unique index",
+    ),
+    "appends go elsewhere": (
+        "create rule elsewhere as on insert to webhook_audit_log do instead nothing",
+        "has rules (elsewhere)",
+    ),
     "some of the log is hidden": (
         "alter table webhook_audit_log enable row level security",
         "has row security",
@@ -180,6 +188,8 @@ def test_an_old_server_is_refused(log: Database) -> None:
         "drawing_roles": [],
         "append_only": True,
         "row_security": False,
+        "unique_events": True,
+        "rules": [],
         "replicated_into": False,
     }
     assert ["older than 15" in sentence for sentence in violations(found)] == [True]

@@ -49,6 +49,20 @@ select
           and tgqual is null
           and tgfoid = to_regprocedure('refuse_to_change_the_log()')
     ) as append_only,
+    exists (
+        select
+        from pg_index
+        join pg_attribute on attrelid = indrelid and attname = 'event_id'
+        where indrelid = 'webhook_audit_log'::regclass
+          and indisunique
+          and indisvalid
+          and indpred is null
+          and indnkeyatts = 1
+          and indkey[0] = attnum
+    ) as unique_events,
+    array(
+        select rulename::text from pg_rewrite where ev_class = 'webhook_audit_log'::regclass order by rulename
+    ) as rules,
     (select relrowsecurity from pg_class where oid = 'webhook_audit_log'::regclass) as row_security,
     exists (
         select from pg_subscription_rel where srrelid = 'webhook_audit_log'::regclass
