@@ -282,7 +282,8 @@ def fingerprint(canon: psycopg.Connection) -> Before:
     ).fetchall()
 
 
-def test_a_login_that_may_not_make_roles_is_told_so(temple: Typed, canon: psycopg.Connection) -> None:
+def test_a_login_that_may_not_make_roles_is_told_so(temple: Typed, canon: psycopg.Connection, template: str) -> None:
+    """On a server where another ledger has made them, as the *template* has."""
     canon.execute("create role small_login login")
     try:
         dsn = psycopg.conninfo.make_conninfo(canon.info.dsn, host=canon.info.host, user="small_login")
