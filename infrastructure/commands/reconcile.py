@@ -13,7 +13,6 @@ from temple_ledger.infrastructure.read_models.verification.reconcile import Reco
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.file_arguments import FileToWrite
-from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.scope import budget_seconds, scope_options
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
@@ -73,13 +72,13 @@ def command(
       */15 * * * *  temple reconcile --pushgateway http://127.0.0.1:9091
     \b
     Exit codes: 0 all agrees, or was repaired; 3 issues are left, the log was changed, or a projection cannot
-    be loaded; 4 no database, or the Pushgateway did not accept the result.
+    be loaded or has no tables; 4 no database, or the Pushgateway did not accept the result.
     """
     seconds = budget_seconds(full=full, since_last=since_last, budget=budget, full_by_default=False)
-    missing = bool(print_not_loaded(session)) and not projections
+    wanted, incomplete = chosen(session, projections)
     result = reconcile(
         session.database,
-        chosen(session, projections),
+        wanted,
         full=seconds is None,
         budget_seconds=seconds or 0.0,
         repair_below=session.settings.reconcile_repair_below if repair_below is None else repair_below,
@@ -94,7 +93,7 @@ def command(
     else:
         _print_result(session, result)
     if (
-        missing
+        incomplete
         or result.left
         or result.log_changed
         or any(report.verified.unverified is not None for report in result.found)

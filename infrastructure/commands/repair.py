@@ -29,7 +29,6 @@ from temple_ledger.infrastructure.terminal.applying import (
     require_reason,
 )
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
-from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json
 from temple_ledger.infrastructure.terminal.text import plural
@@ -91,14 +90,13 @@ def command(
       temple repair members --apply --reason "rows edited by hand on 3 March"
     \b
     Exit codes: 0 nothing to repair, or nothing left; 1 you answered no; 3 something to repair, or
-    something left, or a projection that cannot be loaded, or the log is not what was sealed; 5 more members
-    drifted than --max-members allows.
+    something left, or a projection that cannot be loaded or has no tables, or the log is not what was
+    sealed; 5 more members drifted than --max-members allows.
     """
     require_apply(apply=apply, yes=yes)
     because = require_reason(reason) if apply else ""
     explained = MOST_LISTED if as_json else 0
-    wanted = chosen(session, projections)
-    missing = bool(print_not_loaded(session)) and not projections
+    wanted, incomplete = chosen(session, projections)
     with verifier_of(session) as verifier:
         repairs = [_Repair(compare_everybody(session, verifier, each, explained=explained)) for each in wanted]
         if not as_json:
@@ -121,7 +119,7 @@ def command(
     if as_json:
         print_json([_data(each) for each in repairs])
     if all(each.agrees for each in repairs):
-        return ExitCode.FOUND if missing else ExitCode.OK
+        return ExitCode.FOUND if incomplete else ExitCode.OK
     if not apply and any(not each.before.verified.ok for each in repairs):
         session.note("this is the plan, and nothing was changed; to do it: add --apply --reason TEXT")
     return ExitCode.FOUND

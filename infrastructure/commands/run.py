@@ -10,6 +10,7 @@ from temple_ledger.infrastructure.processes.foreground import Folded, fold
 from temple_ledger.infrastructure.processes.metrics_server import OFF, measuring, metrics_port
 from temple_ledger.infrastructure.processes.watched import run_watched
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
+from temple_ledger.infrastructure.queries.overview import without_tables
 from temple_ledger.infrastructure.queries.projection_status import (
     RUNNING,
     parked_events,
@@ -70,7 +71,7 @@ def command(
       temple run --until-caught-up && temple verify
       temple run --lanes 0-7
     \b
-    Exit codes: 0 stopped, or caught up; 1 a projection stands still, or cannot be loaded;
+    Exit codes: 0 stopped, or caught up; 1 a projection stands still, has no tables or cannot be loaded;
     4 no database; 5 the database does not fit this version, reading it would not be safe, or the login is its owner;
     130 stopped before it had caught up.
     """
@@ -106,9 +107,8 @@ def command(
 def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> int:
     keys = {each.key for each in wanted}
     with snapshot(session.database) as connection:
-        statuses = [
-            each for each in projection_statuses(connection, carried(), catalogue=catalogue()) if each.key in keys
-        ]
+        there = projection_statuses(connection, carried(), catalogue=catalogue())
+        statuses = [each for each in there if each.key in keys]
         parked = parked_events(connection, [each.name for each in statuses])
     done = [each for each in statuses if each.state == RUNNING]
     if done:
@@ -124,4 +124,7 @@ def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> 
     for each in standing:
         reason = f": {each.reason}" if each.reason else ""
         session.note(f"{each.label} stands still ({each.state}){reason}; run: {each.next_command}")
-    return ExitCode.FAILED if standing else ExitCode.OK
+    missing = [key for key in without_tables(there) if key in keys]
+    for key in missing:
+        session.note(f"{key} is installed, and has no tables yet; run: temple db migrate")
+    return ExitCode.FAILED if standing or missing else ExitCode.OK

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.queries.member import stored_member_count
+from temple_ledger.infrastructure.queries.overview import without_tables
+from temple_ledger.infrastructure.queries.projection_status import projection_statuses
 from temple_ledger.infrastructure.queries.role_directory import RoleDirectory
 from temple_ledger.infrastructure.queries.versions import chosen_projections
 from temple_ledger.infrastructure.read_models.verification.full import Elsewhere
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport, Verifier
 from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts, print_evidence
 from temple_ledger.infrastructure.terminal.event_rows import event_data
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session
@@ -21,10 +24,27 @@ from temple_ledger.projections.registry import carried, catalogue
 from temple_ledger.projections.tally import Tally
 
 
-def chosen(session: Session, names: Sequence[str]) -> list[Projection]:
-    """Those named, each once, or all; NAME is each of its versions. Raises UnknownName."""
+class Chosen(NamedTuple):
+    """What a command is to compare; `incomplete`: all were asked for, and some are not there."""
+
+    projections: Sequence[Projection]
+    incomplete: bool
+
+
+def chosen(session: Session, names: Sequence[str]) -> Chosen:
+    """Those named, each once, or all that can be compared; NAME is each of its versions. What cannot is said.
+
+    Raises UnknownName.
+    """
+    not_loaded = print_not_loaded(session)
     with snapshot(session.database) as connection:
-        return chosen_projections(connection, names, carried())
+        found = chosen_projections(connection, names, carried())
+        if names:
+            return Chosen(found, incomplete=False)
+        without = without_tables(projection_statuses(connection, carried(), catalogue=catalogue()))
+    for key in without:
+        session.note(f"{key} is installed, and has no tables yet; run: temple db migrate")
+    return Chosen([each for each in found if each.key not in without], incomplete=bool(not_loaded or without))
 
 
 def verifier_of(session: Session) -> Verifier:

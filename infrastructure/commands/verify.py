@@ -27,7 +27,6 @@ from temple_ledger.infrastructure.read_models.verification.stored_results import
 )
 from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
-from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.scope import budget_seconds, scope_options
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_fields, print_json, print_rows
@@ -81,12 +80,11 @@ def command(
       temple verify list
     \b
     Exit codes: 0 all agrees; 3 rows differ, events were miscounted, a checkpoint is beyond the log, the log is
-    not what was sealed, or a projection needs a replay first, or cannot be loaded.
+    not what was sealed, or a projection needs a replay first, has no tables yet or cannot be loaded.
     """
     seconds = budget_seconds(full=full, since_last=since_last, budget=budget, full_by_default=True)
     elsewhere = _elsewhere(session, seconds, archive=archive, engine=engine, workers=workers)
-    wanted = chosen(session, projections)
-    missing = bool(print_not_loaded(session)) and not projections
+    wanted, incomplete = chosen(session, projections)
     explained = MOST_LISTED if as_json else SHOWN if with_events else 0
     with verifier_of(session) as verifier:
         if not full and not since_last:
@@ -107,7 +105,7 @@ def command(
             print_report(report, directory)
         print_proof(session, log)
     if all(report.agrees for report in reports):
-        return ExitCode.FOUND if missing or log.findings else ExitCode.OK
+        return ExitCode.FOUND if incomplete or log.findings else ExitCode.OK
     wrong = [report.projection.name for report in reports if not report.verified.ok]
     if wrong:
         session.note(f"to see what would be put right: temple repair {' '.join(wrong)}")

@@ -35,6 +35,9 @@ MOST_ENDS: Final = 5
 """In a row, without a step between: a process that ends by itself so often is not started again until a restart."""
 END_SECONDS: Final = 10.0
 
+_FINAL: Final = (ExitCode.OK, ExitCode.UNREACHABLE, ExitCode.REFUSED)
+"""Of one that was to catch up: it has, or what it lacks will not be there a second later."""
+
 log = structlog.get_logger("temple.runner")
 
 
@@ -116,7 +119,7 @@ class _Child:
 
     def _is_over(self) -> bool:
         """Whether a process that ended by itself is not started again."""
-        if self._stopping or (self._until_caught_up and self.code in (ExitCode.OK, ExitCode.UNREACHABLE)):
+        if self._stopping or (self._until_caught_up and self.code in _FINAL):
             return True
         self._ends += 1
         log.warning("a projection's process ended", projection=self._name, exit_code=self.code, times=self._ends)

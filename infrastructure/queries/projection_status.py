@@ -189,7 +189,8 @@ def projection_status(
     for status in projection_statuses(connection, carried, catalogue=catalogue):
         if name in (status.label, str(status.key)):
             return status
-    raise UnknownName("checkpoint of a projection", name)
+    is_here = any(name in (each.name, str(each.key)) for each in carried)
+    raise UnknownName("checkpoint of a projection", name, advice="; run: temple db migrate" if is_here else "")
 
 
 def _status(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 
-from temple_ledger.domain.errors import LanesApart, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint, UnknownName
+from temple_ledger.domain.errors import LanesApart, LedgerError, NotLeader, SchemaMismatch, StaleCheckpoint
 from temple_ledger.domain.position import Position, PositionSet
 from temple_ledger.domain.recorded import Recorded
 from temple_ledger.infrastructure.database import tables
@@ -337,7 +337,7 @@ def missing_checkpoint(connection: Connection, key: ProjectionKey) -> LedgerErro
     """Why there is none: nobody has made it yet, or it is of a version that is gone."""
     there = sorted(version for name, version in read_checkpoints(connection) if name == key.name)
     if not there:
-        return UnknownName("checkpoint of a projection", key.name)
+        return SchemaMismatch(f"{key} is installed, and has no tables yet; run: temple db migrate")
     has = f"this ledger has version {', '.join(map(str, there))} of {key.name}, this installation has {key.version}"
     if key.version > there[-1]:
         return SchemaMismatch(f"{has}; run: temple db migrate")
