@@ -9,7 +9,9 @@ import click
 from temple_ledger.domain.position import Position
 from temple_ledger.infrastructure.archive.extra import require_extra
 from temple_ledger.infrastructure.archive.place import Place, place_at
+from temple_ledger.infrastructure.queries.consistent_read import snapshot
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
+from temple_ledger.infrastructure.terminal.member_rows import print_doubts
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session, as_json, print_json, print_rows
@@ -82,6 +84,7 @@ def write(session: Session, archive: str | None, as_json: bool) -> int:
         if written.rewritten_files:
             print_line(f"{plural(written.rewritten_files, 'file')} written again without what was erased")
         print_line(f"head {written.head}")
+    _note_doubts(session)
     if written.without_seals:
         session.note(
             "the seals are not in the archive: this login may not read their keys, and a restored ledger would begin "
@@ -143,6 +146,8 @@ def verify(session: Session, archive: str | None, files_only: bool, rows: bool, 
                 f"{plural(len(report.left_over), 'file')} belong to no manifest, left by a write that was ended early; "
                 "the next one removes them"
             )
+    if not files_only:
+        _note_doubts(session)
     return ExitCode.OK if report.ok else ExitCode.FOUND
 
 
@@ -256,6 +261,12 @@ def erase_(session: Session, archive: str | None, as_json: bool) -> int:
     else:
         print_line(f"{plural(rewritten, 'file')} written again" if rewritten else "nothing to do")
     return ExitCode.OK
+
+
+def _note_doubts(session: Session) -> None:
+    """An archive is the log as it stands, and agrees with a changed one."""
+    with snapshot(session.database) as connection:
+        print_doubts(session, connection)
 
 
 def place_of(session: Session, archive: str | None) -> Place:

@@ -19,6 +19,7 @@ from temple_ledger.projections.testing.histories import joined, role_added
 from tests.cli.conftest import ROOT, Typed
 from tests.erasure.builders import OTHER, PERSON
 from tests.queries.builders import altered
+from tests.seals.builders import sealed, tampered
 
 HERE = ("--archive", "archive")
 
@@ -85,6 +86,16 @@ def test_that_workers_reach_no_database_is_a_setting(temple: Typed) -> None:
     refused = temple("verify", "--full", *HERE, **alone)
     assert refused.code == 5
     assert "only temple replay does without" in refused.stderr
+
+
+def test_what_is_written_or_compared_from_a_changed_log_says_so(temple: Typed, database: Database) -> None:
+    sealed(database)
+    assert "was changed" not in temple("archive", "write", *HERE).stderr
+    tampered(database, "update webhook_audit_log set target = 'Seer' where id = 3")
+    temple("seal", "verify")
+    for verb in ("write", "verify"):
+        assert "the LOG was changed at position 3" in temple("archive", verb, *HERE).stderr, verb
+    assert "was changed" not in temple("archive", "verify", *HERE, "--files-only").stderr
 
 
 def test_the_place_may_be_a_setting(temple: Typed, tmp_path: Path) -> None:
