@@ -191,6 +191,13 @@ def signed_in(
     return context
 
 
+def shown_in(page: Page, theme: Theme) -> None:
+    """Painted in it: right after it was asked for, one colour may be the new one and its ground the old one."""
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_function("theme => matchMedia(`(prefers-color-scheme: ${theme})`).matches", arg=theme)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def is_wider_than_its_window(page: Page) -> bool:
     found: bool = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     return found

@@ -12,7 +12,7 @@ from temple_ledger.infrastructure.embedded_postgres.server import EmbeddedServer
 from temple_ledger.infrastructure.testing.copies import Copies
 from temple_ledger.projections.testing.histories import joined
 from tests.tools import needs, require
-from tests.web.browsing import WIDTHS, Demo, browser, demo_on, is_wider_than_its_window, signed_in
+from tests.web.browsing import WIDTHS, Demo, browser, demo_on, is_wider_than_its_window, shown_in, signed_in
 from tests.web.crawling import broken_links
 
 pytestmark = needs("chromium")
@@ -68,7 +68,7 @@ def test_every_page_is_for_everybody_in_both_themes_and_breaks_no_rule_of_its_ow
         if is_wider_than_its_window(page):
             findings.append(f"{name} is wider than its window")
         findings += [f"{name}: {each}" for each in violations(page, EVERY_RULE)]
-        page.emulate_media(color_scheme="dark")
+        shown_in(page, "dark")
         findings += [f"{name} in the dark: {each}" for each in violations(page, COLOURS)]
         page.close()
     assert findings == []

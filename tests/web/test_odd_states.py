@@ -12,7 +12,7 @@ from temple_ledger.infrastructure.web.rights import EVERY, Right
 from temple_ledger.projections.testing.histories import at, joined, role_added
 from tests.queries.builders import append
 from tests.tools import needs, require
-from tests.web.browsing import WIDTHS, browser, is_wider_than_its_window
+from tests.web.browsing import WIDTHS, browser, is_wider_than_its_window, shown_in
 from tests.web.conftest import ADA, BOB, SEER, ConsoleAtWork, Started
 from tests.web.test_browser import COLOURS, EVERY_RULE, violations
 from tests.web.test_hostile import MEMBER, ROLE, hostile
@@ -45,13 +45,13 @@ def findings(context: BrowserContext, console: ConsoleAtWork, pages: dict[str, i
     page = context.new_page()
     found: list[str] = []
     for path, status in pages.items():
-        page.emulate_media(color_scheme="light")
+        shown_in(page, "light")
         answer = page.goto(console.url + path)
         assert answer is not None
         found += [] if answer.status == status else [f"{path} is {answer.status}"]
         found += [f"{path} is wider than its window"] if is_wider_than_its_window(page) else []
         found += [f"{path}: {each}" for each in violations(page, EVERY_RULE)]
-        page.emulate_media(color_scheme="dark")
+        shown_in(page, "dark")
         found += [f"{path} in the dark: {each}" for each in violations(page, COLOURS)]
     context.close()
     return found
