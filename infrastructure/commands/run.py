@@ -19,7 +19,7 @@ from temple_ledger.infrastructure.queries.projection_status import (
 )
 from temple_ledger.infrastructure.terminal.exit_codes import ExitCode
 from temple_ledger.infrastructure.terminal.lane_range import LaneRange
-from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded, print_without_tables
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.running import announce_running
 from temple_ledger.infrastructure.terminal.service_manager import notify_service_manager
@@ -125,6 +125,5 @@ def _summary(session: Session, wanted: Sequence[Projection], folded: Folded) -> 
         reason = f": {each.reason}" if each.reason else ""
         session.note(f"{each.label} stands still ({each.state}){reason}; run: {each.next_command}")
     missing = [key for key in without_tables(there) if key in keys]
-    for key in missing:
-        session.note(f"{key} is installed, and has no tables yet; run: temple db migrate")
+    print_without_tables(session, missing)
     return ExitCode.FAILED if standing or missing else ExitCode.OK

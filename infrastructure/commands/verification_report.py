@@ -14,7 +14,7 @@ from temple_ledger.infrastructure.read_models.verification.full import Elsewhere
 from temple_ledger.infrastructure.read_models.verification.report import VerificationReport, Verifier
 from temple_ledger.infrastructure.terminal.drift_rows import SHOWN, print_drifts, print_evidence
 from temple_ledger.infrastructure.terminal.event_rows import event_data
-from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded
+from temple_ledger.infrastructure.terminal.not_loaded import print_not_loaded, print_without_tables
 from temple_ledger.infrastructure.terminal.printing import print_line
 from temple_ledger.infrastructure.terminal.progress import bar
 from temple_ledger.infrastructure.terminal.session import Session
@@ -42,8 +42,7 @@ def chosen(session: Session, names: Sequence[str]) -> Chosen:
         if names:
             return Chosen(found, incomplete=False)
         without = without_tables(projection_statuses(connection, carried(), catalogue=catalogue()))
-    for key in without:
-        session.note(f"{key} is installed, and has no tables yet; run: temple db migrate")
+    print_without_tables(session, without)
     return Chosen([each for each in found if each.key not in without], incomplete=bool(not_loaded or without))
 
 

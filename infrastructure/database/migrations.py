@@ -10,6 +10,7 @@ from typing import Final
 import psycopg
 
 from temple_ledger.domain.errors import DatabaseUnavailable, Refused, SchemaMismatch
+from temple_ledger.domain.words import plural
 from temple_ledger.infrastructure.database import adoption, canon
 from temple_ledger.infrastructure.database.connection import Database, DatabaseRole, IsStandby
 from temple_ledger.infrastructure.database.roles import (
@@ -125,7 +126,7 @@ def require_current(connection: psycopg.Connection) -> None:
     """Raises SchemaMismatch unless the database has exactly the migrations of this code."""
     waiting = pending(connection)
     if waiting:
-        number = "1 migration" if len(waiting) == 1 else f"{len(waiting)} migrations"
+        number = plural(len(waiting), "migration")
         raise SchemaMismatch(f"the database is {number} behind ({waiting[0]}); run: temple db migrate")
 
 
